@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -10,19 +11,21 @@
 #include "base/ids.h"
 #include "base/units.h"
 
-// What goes into a pool and what comes out: plain data, so that every event can be written down and played again.
+// What goes into a pool and what comes out: plain data, so that every event can be written down and
+// played again.
 namespace turnpike::core {
 
 // A request that wants an endpoint.
 struct Submission {
   RequestId id;
-  ModelId model;            // an endpoint can take it only if it serves this model
-  SessionKey session;       // none: a one-shot request
+  ModelId model;       // an endpoint can take it only if it serves this model
+  SessionKey session;  // none: a one-shot request
   TenantKey tenant;
   bool tenant_is_anonymous = true;
   TokenCount prompt_tokens;  // estimate
   ByteCount body_bytes;      // held by the driver while the request waits
-  std::uint64_t prompt_hash = 0;  // with the session: recognises a retry of the same request; 0: none
+  std::uint64_t prompt_hash =
+      0;  // with the session: recognises a retry of the same request; 0: none
   bool streaming = false;
 };
 
@@ -35,8 +38,8 @@ struct Usage {
   friend bool operator==(const Usage&, const Usage&) = default;
 };
 
-// How a dispatched request ended. `failed`: the answer broke off or was an error of the endpoint's making and nothing more will
-// be tried. A 4xx passed on is `finished`: the endpoint did its work.
+// How a dispatched request ended. `failed`: the answer broke off or was an error of the endpoint's
+// making and nothing more will be tried. A 4xx passed on is `finished`: the endpoint did its work.
 enum class Ending : std::uint8_t { finished, failed, cancelled };
 
 struct Settlement {
@@ -57,46 +60,50 @@ enum class FailureKind : std::uint8_t {
 struct Gauges {
   std::optional<int> running;
   std::optional<int> waiting;
-  std::optional<double> kv_usage;            // 0..1
+  std::optional<double> kv_usage;  // 0..1
   std::optional<TokenCount> kv_capacity;
 };
 
 struct EndpointSpec {
   EndpointId id;
-  std::string name;                  // unique in the pool; shown to users, and hashed by rendezvous placement
-  std::vector<ModelId> models;       // sorted
-  int slots = 0;                     // configured number of requests it runs at once; 0: unknown
-  TokenCount capacity{0};            // configured KV capacity; 0: unknown
+  std::string name;  // unique in the pool; shown to users, and hashed by rendezvous placement
+  std::vector<ModelId> models;  // sorted
+  int slots = 0;                // configured number of requests it runs at once; 0: unknown
+  TokenCount capacity{0};       // configured KV capacity; 0: unknown
 };
 
 // Why a request went where it went.
 enum class Why : std::uint8_t { resident, boosted, cold, bypass, seat, deadline };
+inline constexpr std::size_t kWhyCount = 6;
 
 struct Dispatch {
   RequestId request;
   EndpointId endpoint;
   Why why = Why::cold;
-  int attempt = 1;      // 1 for the first endpoint
-  Duration waited{0};   // since its (first) arrival
+  int attempt = 1;       // 1 for the first endpoint
+  Duration waited{0};    // since its (first) arrival
   bool rebound = false;  // the session moved away from the endpoint that held it
 };
 
 enum class RejectReason : std::uint8_t {
-  queue_full,        // a bound of the queue, in requests or bytes
+  queue_full,  // a bound of the queue, in requests or bytes
   tenant_queue_full,
-  displaced,         // the youngest newcomer made room for a turn of a running session
-  queue_timeout,     // waited longer than the policy's limit
-  no_endpoint,       // none dispatchable for longer than no_endpoint_wait
-  unknown_model,     // the last endpoint that served it left
-  attempts_exhausted,  // it failed everywhere it may be tried: pass on what the last endpoint said, or 502
-  saturated,         // the endpoint was full and no other has room now: pass its answer on
+  displaced,           // the youngest newcomer made room for a turn of a running session
+  queue_timeout,       // waited longer than the policy's limit
+  no_endpoint,         // none dispatchable for longer than no_endpoint_wait
+  unknown_model,       // the last endpoint that served it left
+  attempts_exhausted,  // it failed everywhere it may be tried: pass on what the last endpoint said,
+                       // or 502
+  saturated,           // the endpoint was full and no other has room now: pass its answer on
   shutting_down,
 };
+inline constexpr std::size_t kRejectReasonCount = 9;
 
 struct Rejection {
   RequestId request;
   RejectReason reason = RejectReason::queue_full;
-  Duration retry_after{0};  // predicted time until it could be served; the driver rounds and jitters it
+  Duration retry_after{
+      0};  // predicted time until it could be served; the driver rounds and jitters it
 };
 
 using Decision = std::variant<Dispatch, Rejection>;

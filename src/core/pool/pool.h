@@ -8,16 +8,19 @@
 #include "base/ids.h"
 #include "base/units.h"
 #include "core/pool/events.h"
+#include "core/pool/views.h"
 #include "core/preset/preset.h"
 
 namespace turnpike::core {
 
-// A pool: endpoints and the one queue in front of them, as an event machine. Events are method calls with the time they
-// happened; after every event the pool dispatches until nothing more can be, and leaves what it decided in a list that the
-// driver takes. No I/O, no clock, no lock: one caller at a time, time never going back.
+// A pool: endpoints and the one queue in front of them, as an event machine. Events are method
+// calls with the time they happened; after every event the pool dispatches until nothing more can
+// be, and leaves what it decided in a list that the driver takes. No I/O, no clock, no lock: one
+// caller at a time, time never going back.
 //
-// Every submitted request ends exactly once: by a Rejection (queued), by cancel() returning true (queued), or by
-// settle() (dispatched). failed() is not an end: it leads to another Dispatch or to a Rejection.
+// Every submitted request ends exactly once: by a Rejection (queued), by cancel() returning true
+// (queued), or by settle() (dispatched). failed() is not an end: it leads to another Dispatch or to
+// a Rejection.
 class Pool {
  public:
   explicit Pool(const PoolParams& params);
@@ -27,7 +30,8 @@ class Pool {
 
   // --- events ---
   void submit(const Submission& submission, TimePoint now);
-  // True if it was queued and is now gone. A request that is already dispatched is not touched: the driver settles it.
+  // True if it was queued and is now gone. A request that is already dispatched is not touched: the
+  // driver settles it.
   bool cancel(RequestId request, TimePoint now);
   void first_token(RequestId request, TimePoint now);
   void settle(RequestId request, const Settlement& settlement, TimePoint now);
@@ -48,6 +52,11 @@ class Pool {
 
   [[nodiscard]] std::optional<TimePoint> next_deadline() const;
 
+  // Takes over the endpoints, requests and sessions of a pool that turned out to share a model with
+  // this one: queues merge by arrival, ledgers are kept, the policy is this pool's. `other` is left
+  // empty.
+  void absorb(Pool&& other, TimePoint now);
+
   // What was decided since the last call, in order.
   [[nodiscard]] std::vector<Decision> take_decisions();
 
@@ -55,6 +64,9 @@ class Pool {
   [[nodiscard]] PoolView view(TimePoint now) const;
   [[nodiscard]] std::vector<EndpointView> endpoints(TimePoint now) const;
   [[nodiscard]] std::vector<QueuedView> queue(std::size_t limit, TimePoint now) const;
+  // A page of at most `limit` sessions; `after` is 0 or the `next` of the page before.
+  [[nodiscard]] SessionPage sessions(std::size_t limit, std::uint32_t after, TimePoint now) const;
+  [[nodiscard]] std::optional<SessionView> session(SessionKey key, TimePoint now) const;
 
  private:
   struct State;

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace turnpike::core {
+
+// One view of which endpoint is best, as a number from 0 to 1.
+enum class Scorer : std::uint8_t {
+  session,        // the endpoint that holds the session's context
+  prefix,         // the share of the prompt's tokens it holds
+  least_request,  // fewest leases
+  round_robin,    // the next in turn
+  rendezvous,     // highest hash of (session, endpoint) among those within the load bound
+};
+
+struct WeightedScorer {
+  Scorer scorer = Scorer::least_request;
+  double weight = 1.0;
+
+  friend bool operator==(const WeightedScorer&, const WeightedScorer&) = default;
+};
+
+// Which endpoint, among those that have room: the highest weighted mean of the scorers that have an
+// opinion.
+struct PlacementParams {
+  std::vector<WeightedScorer> scorers = {
+      {Scorer::session, 3.0}, {Scorer::prefix, 1.0}, {Scorer::least_request, 2.0}};
+  double load_bound = 1.25;  // rendezvous: no endpoint above this multiple of the mean load
+  double tie = 0.01;         // scores closer than this are equal, and load decides
+
+  friend bool operator==(const PlacementParams&, const PlacementParams&) = default;
+};
+
+}  // namespace turnpike::core

@@ -1,0 +1,61 @@
+#include "core/pool/events.h"
+
+namespace turnpike::core {
+
+std::string_view to_string(Why why) {
+  switch (why) {
+    case Why::resident:
+      return "resident";
+    case Why::boosted:
+      return "boosted";
+    case Why::cold:
+      return "cold";
+    case Why::bypass:
+      return "bypass";
+    case Why::seat:
+      return "seat";
+    case Why::deadline:
+      return "deadline";
+  }
+  return "";
+}
+
+std::string_view to_string(RejectReason reason) {
+  switch (reason) {
+    case RejectReason::queue_full:
+      return "queue-full";
+    case RejectReason::tenant_queue_full:
+      return "tenant-queue-full";
+    case RejectReason::displaced:
+      return "displaced";
+    case RejectReason::queue_timeout:
+      return "queue-timeout";
+    case RejectReason::no_endpoint:
+      return "no-endpoint";
+    case RejectReason::unknown_model:
+      return "unknown-model";
+    case RejectReason::attempts_exhausted:
+      return "attempts-exhausted";
+    case RejectReason::saturated:
+      return "saturated";
+    case RejectReason::shutting_down:
+      return "shutting-down";
+  }
+  return "";
+}
+
+std::string_view to_string(FailureKind kind) {
+  switch (kind) {
+    case FailureKind::refused:
+      return "refused";
+    case FailureKind::died:
+      return "died";
+    case FailureKind::bad_gateway:
+      return "bad-gateway";
+    case FailureKind::saturated:
+      return "saturated";
+  }
+  return "";
+}
+
+}  // namespace turnpike::core

@@ -1,0 +1,79 @@
+#include "core/preset/preset.h"
+
+#include <array>
+
+namespace turnpike::core {
+namespace {
+
+// Requests go out as they come; only the choice of endpoint differs.
+PoolParams without_queue(Scorer scorer) {
+  PoolParams params;
+  params.order.sessions = SessionOrder::fcfs;
+  params.admission.rule = AdmissionRule::none;
+  params.placement.scorers = {{scorer, 1.0}};
+  return params;
+}
+
+PoolParams session_boost() {
+  return PoolParams{};
+}
+
+PoolParams kthena_pr() {
+  PoolParams params;
+  params.order.boost.among = BoostedFirst::fifo;
+  return params;
+}
+
+PoolParams fcfs() {
+  PoolParams params;
+  params.order.sessions = SessionOrder::fcfs;
+  return params;
+}
+
+PoolParams sticky() {
+  return without_queue(Scorer::rendezvous);
+}
+PoolParams least_request() {
+  return without_queue(Scorer::least_request);
+}
+PoolParams round_robin() {
+  return without_queue(Scorer::round_robin);
+}
+
+struct Preset {
+  std::string_view name;
+  PoolParams (*make)();
+};
+
+constexpr std::array kPresets = {
+    Preset{"session-boost", session_boost},
+    Preset{"kthena-pr", kthena_pr},
+    Preset{"fcfs", fcfs},
+    Preset{"least-request", least_request},
+    Preset{"round-robin", round_robin},
+    Preset{"sticky", sticky},
+};
+
+constexpr auto kNames = [] {
+  std::array<std::string_view, kPresets.size()> names;
+  for (std::size_t i = 0; i < kPresets.size(); ++i) names[i] = kPresets[i].name;
+  return names;
+}();
+
+}  // namespace
+
+std::optional<PoolParams> preset(std::string_view name) {
+  for (const Preset& candidate : kPresets) {
+    if (candidate.name != name) continue;
+    PoolParams params = candidate.make();
+    params.policy = name;
+    return params;
+  }
+  return std::nullopt;
+}
+
+std::span<const std::string_view> preset_names() {
+  return kNames;
+}
+
+}  // namespace turnpike::core
