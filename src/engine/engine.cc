@@ -1,0 +1,237 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace turnpike::engine {
+namespace {
+
+std::uint32_t total_blocks(const EngineParams& params) {
+  const TokenCount tokens =
+      params.kv_tokens > TokenCount(0) ? params.kv_tokens : params.profile.kv_tokens;
+  return static_cast<std::uint32_t>(tokens.value() / kBlockTokens);
+}
+
+}  // namespace
+
+Engine::Engine(const EngineParams& params) : params_(params), cache_(total_blocks(params)) {
+  assert(params.max_num_seqs > 0 && params.max_num_batched_tokens > 0);
+  running_.reserve(params.max_num_seqs);
+}
+
+bool Engine::add(SequenceSpec spec) {
+  const std::int64_t prompt = spec.prompt_tokens.value();
+  const std::int64_t end = prompt + spec.output_tokens.value();
+  if (prompt < 1 || end <= prompt || end > longest_sequence().value()) return false;
+
+  Slot slot = static_cast<Slot>(sequences_.size());
+  if (unused_.empty()) {
+    sequences_.emplace_back();
+  } else {
+    slot = unused_.back();
+    unused_.pop_back();
+  }
+  const bool fresh = by_id_.try_emplace(spec.id, slot).second;
+  assert(fresh);
+  static_cast<void>(fresh);
+
+  Sequence& s = sequences_[slot];
+  s.computed = s.room = s.scheduled = s.cached = 0;
+  s.known = s.prompt = prompt;
+  s.end = end;
+  s.published = 0;
+  s.counted = s.running = false;
+  s.id = spec.id;
+  s.chain = std::move(spec.chain);
+  waiting_.push_back(slot);
+  return true;
+}
+
+bool Engine::abort(SequenceId id) {
+  const auto entry = by_id_.find(id);
+  if (entry == by_id_.end()) return false;
+  const Slot slot = entry->second;
+  if (sequences_[slot].running) {
+    running_.erase(std::ranges::find(running_, slot));
+  } else {
+    waiting_.erase(std::ranges::find(waiting_, slot));
+  }
+  ++counters_.aborted;
+  retire(slot);
+  return true;
+}
+
+std::optional<Duration> Engine::begin_step() {
+  assert(!stepping_);
+  if (idle()) return std::nullopt;
+  load_ = {};
+  budget_ = params_.max_num_batched_tokens;
+  preempted_ = false;
+  schedule_running();
+  if (!preempted_) schedule_waiting();
+  assert(load_.tokens > 0);
+  stepping_ = true;
+  return step_time(params_.profile, load_);
+}
+
+std::span<const TokenEvent> Engine::finish_step() {
+  assert(stepping_);
+  stepping_ = false;
+  ++counters_.steps;
+  events_.clear();
+  bool ended = false;
+  for (const Slot slot : running_) {
+    Sequence& s = sequences_[slot];
+    if (s.scheduled == 0) continue;
+    s.computed += s.scheduled;
+    s.scheduled = 0;
+    if (s.computed < s.known) continue;
+    ++s.known;
+    ++counters_.generated_tokens;
+    const bool finished = s.known == s.end;
+    ended |= finished;
+    events_.push_back({.id = s.id,
+                       .first = s.known == s.prompt + 1,
+                       .finished = finished,
+                       .cached_tokens = TokenCount(s.cached)});
+  }
+  if (ended) {
+    // Retired in order, so that the free list has the blocks of the first in the batch first.
+    std::erase_if(running_, [this](Slot slot) {
+      if (sequences_[slot].known < sequences_[slot].end) return false;
+      ++counters_.finished;
+      retire(slot);
+      return true;
+    });
+  }
+  return events_;
+}
+
+void Engine::schedule_running() {
+  for (std::size_t i = 0; i < running_.size() && budget_ > 0; ++i) {
+    Sequence& s = sequences_[running_[i]];
+    const std::int64_t tokens = std::min(s.known - s.computed, budget_);
+    const std::int64_t end = s.computed + tokens;
+    while (end > s.room &&
+           blocks_for(end) - static_cast<std::int64_t>(s.blocks.size()) > cache_.free()) {
+      preempt_last();
+      if (i == running_.size()) return;  // it was itself the last
+    }
+    plan(s, tokens);
+  }
+}
+
+void Engine::schedule_waiting() {
+  while (!waiting_.empty() && budget_ > 0 && running_.size() < params_.max_num_seqs) {
+    if (head_blocked_ && budget_ >= head_budget_ && !running_.empty()) return;
+    const Slot slot = waiting_.front();
+    if (!admit(slot)) {
+      head_blocked_ = true;
+      head_budget_ = budget_;
+      return;
+    }
+    head_blocked_ = false;
+    waiting_.pop_front();
+    running_.push_back(slot);
+  }
+}
+
+bool Engine::admit(Slot slot) {
+  Sequence& s = sequences_[slot];
+  assert(s.computed == 0 && s.blocks.empty());
+  const auto findable =
+      std::min<std::size_t>(s.chain.size(), static_cast<std::size_t>((s.known - 1) / kBlockTokens));
+  const KvCache::Match match = cache_.match({s.chain.data(), findable}, found_);
+  const std::int64_t cached = match.blocks * kBlockTokens;
+  const std::int64_t tokens = std::min(s.known - cached, budget_);
+  const std::int64_t fresh = blocks_for(cached + tokens) - match.blocks;
+  if (fresh + match.from_free > cache_.free()) return false;
+
+  for (const BlockIndex block : found_) cache_.hold(block);
+  s.blocks.assign(found_.begin(), found_.end());
+  s.room = cached;
+  s.computed = cached;
+  s.published = match.blocks;
+  s.running = true;
+  if (!s.counted) {
+    s.counted = true;
+    s.cached = cached;
+    counters_.prompt_tokens += s.prompt;
+    counters_.cached_tokens += cached;
+  }
+  plan(s, tokens);
+  return true;
+}
+
+void Engine::grow(Sequence& s, std::int64_t tokens) {
+  while (s.room < tokens) {
+    s.blocks.push_back(cache_.take());
+    s.room += kBlockTokens;
+  }
+}
+
+// As vLLM does, a block becomes findable when the step that fills it is scheduled.
+void Engine::plan(Sequence& s, std::int64_t tokens) {
+  const std::int64_t end = s.computed + tokens;
+  if (end > s.room) grow(s, end);
+  if (const std::int64_t full = end / kBlockTokens; full > s.published) {
+    const auto last = static_cast<std::uint32_t>(std::min<std::int64_t>(full, std::ssize(s.chain)));
+    for (; s.published < last; ++s.published) {
+      cache_.publish(s.blocks[s.published], s.chain[s.published]);
+    }
+  }
+  if (s.computed >= s.prompt && tokens == 1) {
+    load_.add_decode(s.computed);
+  } else {
+    load_.add_prefill(s.computed, tokens);
+    counters_.prefilled_tokens += tokens;
+  }
+  s.scheduled = tokens;
+  budget_ -= tokens;
+}
+
+void Engine::preempt_last() {
+  const Slot slot = running_.back();
+  running_.pop_back();
+  Sequence& s = sequences_[slot];
+  assert(s.scheduled == 0);
+  cache_.release(s.blocks);
+  s.blocks.clear();
+  s.computed = s.room = 0;
+  s.published = 0;
+  s.running = false;
+  waiting_.push_front(slot);
+  preempted_ = true;
+  head_blocked_ = false;
+  ++counters_.preemptions;
+}
+
+void Engine::retire(Slot slot) {
+  Sequence& s = sequences_[slot];
+  cache_.release(s.blocks);
+  s.blocks.clear();
+  s.chain.clear();
+  by_id_.erase(s.id);
+  unused_.push_back(slot);
+  head_blocked_ = false;
+}
+
+EngineGauges Engine::gauges() const {
+  return {.running = static_cast<std::uint32_t>(running_.size()),
+          .waiting = static_cast<std::uint32_t>(waiting_.size()),
+          .free_blocks = cache_.free(),
+          .total_blocks = cache_.total()};
+}
+
+TokenCount Engine::longest_sequence() const {
+  return TokenCount(static_cast<std::int64_t>(cache_.total()) * kBlockTokens);
+}
+
+TokenCount Engine::cached_prefix(std::span<const BlockHash> chain, TokenCount prompt_tokens) const {
+  const auto findable = std::min<std::size_t>(
+      chain.size(), static_cast<std::size_t>((prompt_tokens.value() - 1) / kBlockTokens));
+  return TokenCount(cache_.match_length(chain.first(findable)) * kBlockTokens);
+}
+
+}  // namespace turnpike::engine
