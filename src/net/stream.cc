@@ -1,0 +1,153 @@
+#include "net/stream.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+namespace turnpike::net {
+
+namespace {
+
+// No merging of small writes by timer: a token must leave when it is written.
+void set_no_delay(int fd) {
+  const int on = 1;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+Transfer from_errno(int error) {
+  if (error == EAGAIN || error == EWOULDBLOCK || error == EINTR) return {Transfer::Status::would_block, 0};
+  if (error == ECONNRESET || error == EPIPE) return {Transfer::Status::closed, 0};
+  return {Transfer::Status::failed, 0};
+}
+
+}  // namespace
+
+Stream::Stream(Reactor& reactor, Fd fd, Signal& signal)
+    : reactor_(reactor), fd_(std::move(fd)), signal_(&signal) {
+  set_no_delay(fd_.get());
+  reactor_.watch(fd_.get(), *this);
+}
+
+Stream::Stream(Reactor& reactor, Fd fd, Signal& signal, Connecting)
+    : reactor_(reactor),
+      fd_(std::move(fd)),
+      signal_(&signal),
+      readable_(false),
+      writable_(false),
+      connecting_(true) {
+  reactor_.watch(fd_.get(), *this);
+}
+
+Stream::~Stream() {
+  // Closing the only descriptor of a socket takes it out of the epoll set; the events of this turn have all been handed out.
+}
+
+Expected<Fd> Stream::start_connect(const Address& address) {
+  Fd fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return fail(std::string("cannot open a socket: ") + std::strerror(errno));
+  set_no_delay(fd.get());
+  if (::connect(fd.get(), address.native(), address.native_size()) != 0 && errno != EINPROGRESS) {
+    return fail("cannot connect to " + address.to_string() + ": " + std::strerror(errno));
+  }
+  return fd;
+}
+
+void Stream::on_ready(std::uint32_t events) {
+  if (events & (EPOLLIN | EPOLLRDHUP)) readable_ = true;
+  if (events & EPOLLOUT) writable_ = true;
+  if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) hung_up_ = true;
+  if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) connecting_ = false;
+  signal_->notify();
+}
+
+int Stream::error() const {
+  int error = 0;
+  socklen_t size = sizeof error;
+  ::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+  return error;
+}
+
+Transfer Stream::read(std::span<char> into) {
+  const ssize_t got = ::recv(fd_.get(), into.data(), into.size(), 0);
+  if (got > 0) {
+    // Less than there was room for: the socket is empty, and the next arrival is a new event. Unless the peer has hung up:
+    // then the end of the stream is still to be read.
+    if (static_cast<std::size_t>(got) < into.size() && !hung_up_) readable_ = false;
+    return {Transfer::Status::ok, static_cast<std::size_t>(got)};
+  }
+  if (got == 0) {
+    hung_up_ = true;
+    return {Transfer::Status::closed, 0};
+  }
+  const Transfer result = from_errno(errno);
+  if (result.status == Transfer::Status::would_block) {
+    readable_ = false;
+  } else {
+    hung_up_ = true;
+  }
+  return result;
+}
+
+Transfer Stream::write(std::span<const iovec> pieces) {
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(pieces.data());
+  message.msg_iovlen = pieces.size();
+  std::size_t wanted = 0;
+  for (const iovec& piece : pieces) wanted += piece.iov_len;
+  const ssize_t sent = ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
+  if (sent >= 0) {
+    if (static_cast<std::size_t>(sent) < wanted) writable_ = false;
+    return {Transfer::Status::ok, static_cast<std::size_t>(sent)};
+  }
+  const Transfer result = from_errno(errno);
+  if (result.status == Transfer::Status::would_block) writable_ = false;
+  return result;
+}
+
+Transfer Stream::write(std::string_view bytes) {
+  const iovec piece{const_cast<char*>(bytes.data()), bytes.size()};
+  return write(std::span(&piece, 1));
+}
+
+void Stream::reset_on_close() {
+  const linger abort{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
+}
+
+Task<Transfer> read_some(Stream& stream, Signal& signal, std::span<char> into, Deadline* deadline) {
+  while (true) {
+    if (stream.maybe_readable()) {
+      const Transfer transfer = stream.read(into);
+      if (transfer.status != Transfer::Status::would_block) co_return transfer;
+    }
+    if (deadline != nullptr && deadline->expired()) co_return Transfer{Transfer::Status::would_block, 0};
+    co_await signal.wait();
+  }
+}
+
+Task<bool> write_all(Stream& stream, Signal& signal, std::string_view bytes, Deadline* deadline) {
+  while (!bytes.empty()) {
+    if (stream.maybe_writable()) {
+      const Transfer transfer = stream.write(bytes);
+      bytes.remove_prefix(transfer.bytes);
+      if (transfer.status == Transfer::Status::closed || transfer.status == Transfer::Status::failed) co_return false;
+      if (transfer.status == Transfer::Status::ok) continue;
+    }
+    if (deadline != nullptr && deadline->expired()) co_return false;
+    co_await signal.wait();
+  }
+  co_return true;
+}
+
+Task<bool> wait_connected(Stream& stream, Signal& signal, Deadline* deadline) {
+  while (stream.connecting()) {
+    if (deadline != nullptr && deadline->expired()) co_return false;
+    co_await signal.wait();
+  }
+  co_return stream.error() == 0;
+}
+
+}  // namespace turnpike::net
