@@ -217,6 +217,17 @@ void Engine::retire(Slot slot) {
   head_blocked_ = false;
 }
 
+bool Engine::blocks_in_order() const {
+  std::vector<std::uint32_t> holders(cache_.total());
+  for (const Sequence& s : sequences_) {
+    for (const BlockIndex block : s.blocks) ++holders[block];
+  }
+  for (BlockIndex block = 0; block < cache_.total(); ++block) {
+    if (holders[block] != cache_.holders(block)) return false;
+  }
+  return cache_.in_order();
+}
+
 EngineGauges Engine::gauges() const {
   return {.running = static_cast<std::uint32_t>(running_.size()),
           .waiting = static_cast<std::uint32_t>(waiting_.size()),

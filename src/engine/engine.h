@@ -20,7 +20,7 @@ using SequenceId = StrongId<struct SequenceIdTag, std::uint64_t>;
 
 struct EngineParams {
   Profile profile;
-  TokenCount kv_tokens;              // 0: what the profile says; rounded down to whole blocks
+  TokenCount kv_tokens{};            // 0: what the profile says; rounded down to whole blocks
   std::uint32_t max_num_seqs = 256;  // most sequences that run at once
   std::int64_t max_num_batched_tokens = 2048;  // most tokens that one step computes
 };
@@ -111,6 +111,8 @@ class Engine {
   // What a prompt would find in the cache now, in tokens.
   [[nodiscard]] TokenCount cached_prefix(std::span<const BlockHash> chain,
                                          TokenCount prompt_tokens) const;
+  // Every block is either in the free list or held by exactly the sequences that list it. Slow; tests.
+  [[nodiscard]] bool blocks_in_order() const;
 
  private:
   using Slot = std::uint32_t;

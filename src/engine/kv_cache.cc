@@ -62,6 +62,31 @@ void KvCache::release(std::span<const BlockIndex> sequence) {
   }
 }
 
+bool KvCache::in_order() const {
+  std::uint32_t listed = 0;
+  BlockIndex last = kNil;
+  for (BlockIndex block = oldest_; block != kNil; block = blocks_[block].newer) {
+    if (blocks_[block].holders != 0 || blocks_[block].older != last || listed++ > total()) {
+      return false;
+    }
+    last = block;
+  }
+  std::uint32_t free_blocks = 0;
+  std::uint32_t published = 0;
+  for (const Block& block : blocks_) {
+    free_blocks += block.holders == 0 ? 1 : 0;
+    published += block.published ? 1 : 0;
+  }
+  std::uint32_t findable = 0;
+  for (const auto& [hash, first] : by_hash_) {
+    for (BlockIndex block = first; block != kNil; block = blocks_[block].twin) {
+      if (blocks_[block].hash != hash || !blocks_[block].published) return false;
+      ++findable;
+    }
+  }
+  return last == newest_ && listed == free_ && free_blocks == free_ && findable == published;
+}
+
 void KvCache::unlink(BlockIndex block) {
   Block& b = blocks_[block];
   (b.older == kNil ? oldest_ : blocks_[b.older].newer) = b.newer;

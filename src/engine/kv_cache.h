@@ -52,6 +52,9 @@ class KvCache {
   BlockIndex take();
   // The held block is now full, with this content.
   void publish(BlockIndex block, BlockHash hash);
+  // Walks the free list and the index: the invariant above, and that what is findable is what is published. Tests.
+  [[nodiscard]] bool in_order() const;
+
   // One holder less for each, the last one first: so the tail of a prompt is given up before its
   // beginning.
   void release(std::span<const BlockIndex> sequence);

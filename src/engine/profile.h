@@ -21,7 +21,7 @@ struct Profile {
   double per_token_ms = 0;          // k
   double decode_attention_ms = 0;   // a_d, per token of context
   double prefill_attention_ms = 0;  // a_p, per pair of tokens
-  TokenCount kv_tokens;             // what one replica's KV cache holds
+  TokenCount kv_tokens{};           // what one replica's KV cache holds
 };
 
 // What one step computes; the sums of the formula above.
