@@ -25,7 +25,7 @@ endif()
 
 add_compile_options(
   -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
-  -Wold-style-cast -Wimplicit-fallthrough -Wextra-semi -Woverloaded-virtual -Wmissing-declarations
+  -Wold-style-cast -Wno-missing-designated-field-initializers -Wimplicit-fallthrough -Wextra-semi -Woverloaded-virtual -Wmissing-declarations
   -fno-omit-frame-pointer -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=
   "SHELL:-Xclang -fno-pch-timestamp")
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -gline-tables-only -DNDEBUG")

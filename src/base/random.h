@@ -32,7 +32,6 @@ class Random {
   }
   double exponential(double mean) { return -mean * std::log1p(-uniform()); }
   double normal() {
-
     const double radius = std::sqrt(-2.0 * std::log1p(-uniform()));
     return radius * std::cos(2.0 * std::numbers::pi * uniform());
   }

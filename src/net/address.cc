@@ -15,7 +15,9 @@ namespace turnpike::net {
 
 namespace {
 
-Error system_error(const std::string& what) { return Error{what + ": " + std::strerror(errno)}; }
+Error system_error(const std::string& what) {
+  return Error{what + ": " + std::strerror(errno)};
+}
 
 struct HostPort {
   std::string_view host;
@@ -28,7 +30,8 @@ Expected<HostPort> split_host_port(std::string_view text) {
     const auto close = text.find(']');
     if (close == std::string_view::npos) return fail("missing ']' in '" + std::string(text) + "'");
     const auto rest = text.substr(close + 1);
-    if (!rest.empty() && rest[0] != ':') return fail("expected ':' after ']' in '" + std::string(text) + "'");
+    if (!rest.empty() && rest[0] != ':')
+      return fail("expected ':' after ']' in '" + std::string(text) + "'");
     return HostPort{text.substr(1, close - 1), rest.empty() ? rest : rest.substr(1)};
   }
   const auto colon = text.rfind(':');
@@ -47,7 +50,9 @@ Expected<Address> Address::parse(std::string_view text) {
   const auto split = split_host_port(text);
   if (!split) return std::unexpected(split.error());
   const auto port = parse_unsigned<std::uint16_t>(split->port);
-  if (!port) return fail("'" + std::string(text) + "' has no port between 0 and 65535 (expected ADDRESS:PORT)");
+  if (!port)
+    return fail("'" + std::string(text) +
+                "' has no port between 0 and 65535 (expected ADDRESS:PORT)");
   std::string host(split->host);
   if (host == "localhost") host = "127.0.0.1";
   if (host.empty() || host == "*") host = "0.0.0.0";
@@ -106,7 +111,8 @@ void Address::set_port(std::uint16_t port) {
 std::string Address::host() const {
   char text[INET6_ADDRSTRLEN] = "";
   if (family() == AF_INET) {
-    ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(storage_).sin_addr, text, sizeof text);
+    ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(storage_).sin_addr, text,
+                sizeof text);
   } else {
     ::inet_ntop(AF_INET6, &storage_.sin6_addr, text, sizeof text);
   }
@@ -149,8 +155,10 @@ Expected<HttpUrl> HttpUrl::parse(std::string_view url) {
     path = rest.substr(slash);
     rest = rest.substr(0, slash);
   }
-  if (path.find_first_of("?#") != std::string_view::npos) return fail(quoted + " must have neither query nor fragment");
-  if (rest.find('@') != std::string_view::npos) return fail(quoted + " must not carry a user or password");
+  if (path.find_first_of("?#") != std::string_view::npos)
+    return fail(quoted + " must have neither query nor fragment");
+  if (rest.find('@') != std::string_view::npos)
+    return fail(quoted + " must not carry a user or password");
   for (const char c : url) {
     if (c <= ' ' || c == '\x7f') return fail(quoted + " contains a blank or control character");
   }

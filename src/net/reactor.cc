@@ -54,7 +54,9 @@ void Reactor::watch(int fd, EventSource& source) {
   check(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event), "epoll_ctl");
 }
 
-void Reactor::unwatch(int fd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
+void Reactor::unwatch(int fd) {
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+}
 
 void Reactor::wake() {
   const std::uint64_t one = 1;
@@ -133,7 +135,9 @@ Reactor::Detached Reactor::run_detached(Gate& gate, Task<void> task) {
   gate.changed_.notify();
 }
 
-void Reactor::spawn(Gate& gate, Task<void> task) { run_detached(gate, std::move(task)); }
+void Reactor::spawn(Gate& gate, Task<void> task) {
+  run_detached(gate, std::move(task));
+}
 
 Task<void> Reactor::sleep(Duration real) {
   Signal signal(*this);

@@ -18,7 +18,8 @@ void set_no_delay(int fd) {
 }
 
 Transfer from_errno(int error) {
-  if (error == EAGAIN || error == EWOULDBLOCK || error == EINTR) return {Transfer::Status::would_block, 0};
+  if (error == EAGAIN || error == EWOULDBLOCK || error == EINTR)
+    return {Transfer::Status::would_block, 0};
   if (error == ECONNRESET || error == EPIPE) return {Transfer::Status::closed, 0};
   return {Transfer::Status::failed, 0};
 }
@@ -112,6 +113,15 @@ Transfer Stream::write(std::string_view bytes) {
   return write(std::span(&piece, 1));
 }
 
+bool Stream::quiet() {
+  if (hung_up_) return false;
+  if (!readable_) return true;
+  char byte = 0;
+  if (::recv(fd_.get(), &byte, 1, MSG_PEEK) >= 0 || errno != EAGAIN) return false;
+  readable_ = false;
+  return true;
+}
+
 void Stream::reset_on_close() {
   const linger abort{.l_onoff = 1, .l_linger = 0};
   ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
@@ -123,7 +133,8 @@ Task<Transfer> read_some(Stream& stream, Signal& signal, std::span<char> into, D
       const Transfer transfer = stream.read(into);
       if (transfer.status != Transfer::Status::would_block) co_return transfer;
     }
-    if (deadline != nullptr && deadline->expired()) co_return Transfer{Transfer::Status::would_block, 0};
+    if (deadline != nullptr && deadline->expired())
+      co_return Transfer{Transfer::Status::would_block, 0};
     co_await signal.wait();
   }
 }
@@ -133,7 +144,9 @@ Task<bool> write_all(Stream& stream, Signal& signal, std::string_view bytes, Dea
     if (stream.maybe_writable()) {
       const Transfer transfer = stream.write(bytes);
       bytes.remove_prefix(transfer.bytes);
-      if (transfer.status == Transfer::Status::closed || transfer.status == Transfer::Status::failed) co_return false;
+      if (transfer.status == Transfer::Status::closed ||
+          transfer.status == Transfer::Status::failed)
+        co_return false;
       if (transfer.status == Transfer::Status::ok) continue;
     }
     if (deadline != nullptr && deadline->expired()) co_return false;

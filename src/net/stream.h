@@ -43,6 +43,8 @@ class Stream final : public EventSource {
   [[nodiscard]] bool hung_up() const { return hung_up_; }
   // After start_connect: still in progress.
   [[nodiscard]] bool connecting() const { return connecting_; }
+  // The peer has neither closed nor sent anything: between two answers, the connection can be used again.
+  [[nodiscard]] bool quiet();
   // The error with which connecting or the connection failed, 0 if none.
   [[nodiscard]] int error() const;
 

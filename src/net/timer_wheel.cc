@@ -16,7 +16,8 @@ void TimerWheel::arm(WheelTimer& timer, Duration after, TimePoint now) {
   constexpr auto longest = (std::uint64_t{1} << (kLevels * kBits)) - 1;
   // Rounded up past the current, partly elapsed tick, so that no alarm is early.
   const Duration into_tick = (now - start_) % kTick;
-  const Duration wait = std::clamp(after, Duration(0), kTick * static_cast<std::int64_t>(longest - 1));
+  const Duration wait =
+      std::clamp(after, Duration(0), kTick * static_cast<std::int64_t>(longest - 1));
   const auto ticks = static_cast<std::uint64_t>((wait + into_tick + kTick - Duration(1)) / kTick);
   timer.tick_ = std::max(tick_of(now) + std::max<std::uint64_t>(ticks, 1), now_tick_ + 1);
   timer.tick_ = std::min(timer.tick_, now_tick_ + longest);
@@ -25,7 +26,8 @@ void TimerWheel::arm(WheelTimer& timer, Duration after, TimePoint now) {
 
 void TimerWheel::place(WheelTimer& timer) {
   const std::uint64_t distance = timer.tick_ - now_tick_;
-  const int level = std::min((static_cast<int>(std::bit_width(distance | 1U)) - 1) / kBits, kLevels - 1);
+  const int level =
+      std::min((static_cast<int>(std::bit_width(distance | 1U)) - 1) / kBits, kLevels - 1);
   const std::uint64_t slot = (timer.tick_ >> (level * kBits)) & (kSlots - 1);
   slots_[level][slot].push_back(timer);
   occupied_[level] |= std::uint64_t{1} << slot;

@@ -20,9 +20,11 @@ struct Alarm final : WheelTimer {
 };
 
 TEST(TimerWheel, FiresNeverEarlyAndAtMostOneTickLate) {
-  for (const Duration after : {Duration(0), Duration(microseconds(1)), Duration(milliseconds(1)), Duration(milliseconds(63)),
-                               Duration(milliseconds(64)), Duration(milliseconds(65)), Duration(milliseconds(4095)),
-                               Duration(milliseconds(4096)), Duration(milliseconds(300'000)), Duration(hours(30))}) {
+  for (const Duration after :
+       {Duration(0), Duration(microseconds(1)), Duration(milliseconds(1)),
+        Duration(milliseconds(63)), Duration(milliseconds(64)), Duration(milliseconds(65)),
+        Duration(milliseconds(4095)), Duration(milliseconds(4096)), Duration(milliseconds(300'000)),
+        Duration(hours(30))}) {
     const TimePoint start(microseconds(123'456'789));
     TimerWheel wheel(start);
     const TimePoint armed_at = start + microseconds(700);
@@ -36,7 +38,8 @@ TEST(TimerWheel, FiresNeverEarlyAndAtMostOneTickLate) {
       if (alarm.fired == 0) wheel.advance(*wake);
       if (alarm.fired != 0) {
         EXPECT_GE(*wake, armed_at + after);
-        EXPECT_LE(*wake, armed_at + std::max<Duration>(after, TimerWheel::kTick) + TimerWheel::kTick);
+        EXPECT_LE(*wake,
+                  armed_at + std::max<Duration>(after, TimerWheel::kTick) + TimerWheel::kTick);
       }
     }
     EXPECT_FALSE(wheel.next_wake_up());
@@ -80,7 +83,8 @@ RC_GTEST_PROP(TimerWheelProperty, FiresEveryAlarmInItsTickWhateverTheSteps, ()) 
     wheel.advance(now);
     for (std::size_t i = 0; i < alarms.size(); ++i) {
       if (now < TimePoint(microseconds(delays[i]))) RC_ASSERT(alarms[i]->fired == 0);
-      if (now >= TimePoint(microseconds(delays[i])) + 2 * TimerWheel::kTick) RC_ASSERT(alarms[i]->fired == 1);
+      if (now >= TimePoint(microseconds(delays[i])) + 2 * TimerWheel::kTick)
+        RC_ASSERT(alarms[i]->fired == 1);
     }
   }
   wheel.advance(TimePoint(milliseconds(6'000)));
