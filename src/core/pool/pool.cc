@@ -1,194 +1,158 @@
 #include "core/pool/pool.h"
 
-#include <algorithm>
-#include <map>
+#include <cassert>
 #include <utility>
+
+#include "core/pool/state.h"
 
 namespace turnpike::core {
 
-struct Pool::State {
-  struct Endpoint {
-    EndpointSpec spec;
-    Gauges gauges;
-    std::size_t leases = 0;
-    bool draining = false;
-    bool healthy = true;
-
-    [[nodiscard]] bool dispatchable() const { return healthy && !draining; }
-  };
-  struct Active {
-    Submission submission;
-    TimePoint arrived;
-    int attempt = 1;
-    EndpointId endpoint;
-  };
-
-  PoolParams params;
-  std::map<EndpointId, Endpoint> endpoints;
-  std::map<RequestId, Active> active;
-  std::vector<RequestId> queue;
-  std::vector<Decision> decisions;
-  PoolCounters counters;
-
-  bool has_room(const Endpoint& e) const {
-    return e.dispatchable() &&
-           (params.admission.rule == AdmissionRule::none || params.admission.limit == 0 ||
-            e.leases < static_cast<std::size_t>(params.admission.limit));
-  }
-
-  Endpoint* best(const Submission& submission, EndpointId except) {
-    Endpoint* found = nullptr;
-    for (auto& [id, endpoint] : endpoints) {
-      const auto& models = endpoint.spec.models;
-      if (id == except || !has_room(endpoint) ||
-          !std::ranges::binary_search(models, submission.model))
-        continue;
-      if (found == nullptr || endpoint.leases < found->leases) found = &endpoint;
-    }
-    return found;
-  }
-
-  void dispatch_all(TimePoint now) {
-    std::erase_if(queue, [&](RequestId id) {
-      Active& request = active.at(id);
-      Endpoint* endpoint = best(request.submission, request.endpoint);
-      if (endpoint == nullptr) return false;
-      request.endpoint = endpoint->spec.id;
-      ++endpoint->leases;
-      ++counters.dispatched[static_cast<std::size_t>(Why::cold)];
-      decisions.emplace_back(Dispatch{.request = id,
-                                      .endpoint = endpoint->spec.id,
-                                      .attempt = request.attempt,
-                                      .waited = now - request.arrived});
-      return true;
-    });
-  }
-
-  void give_back(const Active& request) {
-    if (auto e = endpoints.find(request.endpoint); e != endpoints.end()) --e->second.leases;
-  }
-};
-
-Pool::Pool(const PoolParams& params) : state_(std::make_unique<State>()) {
-  state_->params = params;
-}
+Pool::Pool(const PoolParams& params) : state_(std::make_unique<State>(params)) {}
 Pool::~Pool() = default;
 Pool::Pool(Pool&&) noexcept = default;
 Pool& Pool::operator=(Pool&&) noexcept = default;
 
 void Pool::submit(const Submission& submission, TimePoint now) {
-  ++state_->counters.submitted;
-  state_->active.emplace(submission.id, State::Active{.submission = submission, .arrived = now, .endpoint = {}});
-  state_->queue.push_back(submission.id);
-  state_->dispatch_all(now);
+  State& s = *state_;
+  // Whether it may wait is decided before it does, but matters only if it has to: a request for an idle model goes at once,
+  // however many wait for another.
+  const std::optional<RejectReason> refusal = s.queue.refusal(s.params.limits, submission);
+  Request& request = s.create(submission, now);
+  s.enqueue(request, now);
+  s.dispatch_all(now);
+  if (refusal && !request.dispatched()) s.refuse_surplus(request, *refusal, now);
 }
 
-bool Pool::cancel(RequestId request, TimePoint) {
-  if (std::erase(state_->queue, request) == 0) return false;
-  state_->active.erase(request);
-  ++state_->counters.cancelled_queued;
+bool Pool::cancel(RequestId id, TimePoint now) {
+  State& s = *state_;
+  Request* request = s.find(id);
+  if (request == nullptr || request->dispatched()) return false;
+  s.queue.erase(*request);
+  s.wait_over(*request);
+  ++s.counters.cancelled_queued;
+  s.remembered.remember(s.params.retry, request->submission, request->arrival.at, now);
+  s.destroy(*request, now);
+  s.dispatch_all(now);
   return true;
 }
 
-void Pool::first_token(RequestId, TimePoint) {}
-
-void Pool::settle(RequestId request, const Settlement&, TimePoint now) {
-  const auto found = state_->active.find(request);
-  if (found == state_->active.end()) return;
-  state_->give_back(found->second);
-  state_->active.erase(found);
-  ++state_->counters.finished;
-  state_->dispatch_all(now);
+void Pool::first_token(RequestId id, TimePoint now) {
+  State& s = *state_;
+  Request* request = s.find(id);
+  if (request == nullptr || !request->dispatched()) return;
+  request->answered = true;
+  request->lease.first_token(now, request->submission.streaming);
+  request->endpoint->breaker.success();
+  s.fleet.refresh(*request->endpoint, now);
+  s.dispatch_all(now);
 }
 
-void Pool::failed(RequestId request, FailureKind, TimePoint now) {
-  const auto found = state_->active.find(request);
-  if (found == state_->active.end()) return;
-  state_->give_back(found->second);
-  if (++found->second.attempt > 3) {
-    state_->active.erase(found);
-    state_->decisions.emplace_back(
-        Rejection{.request = request, .reason = RejectReason::attempts_exhausted});
-    return;
+// The order matters: the slot that comes free is given away with the session's completion already known.
+void Pool::settle(RequestId id, const Settlement& settlement, TimePoint now) {
+  State& s = *state_;
+  Request* request = s.find(id);
+  assert(request != nullptr && request->dispatched());
+  if (request == nullptr || !request->dispatched()) return;
+
+  Endpoint& endpoint = *request->endpoint;
+  s.turn_ended(*request, settlement, now);
+  s.end_lease(*request, now);
+  switch (settlement.ending) {
+    case Ending::finished:
+      endpoint.breaker.success();
+      endpoint.sheds_until = {};
+      if (request->session != nullptr) s.hold_slot(*request->session, endpoint, now);
+      break;
+    case Ending::failed:
+      ++endpoint.failures;
+      if (endpoint.breaker.failure(s.params.breaker, FailureKind::bad_gateway, now))
+        ++s.counters.breaker_opened;
+      break;
+    case Ending::cancelled:
+      if (request->is_probe) endpoint.breaker.request_ended();
+      break;
   }
-  state_->queue.insert(state_->queue.begin(), request);
+  s.fleet.refresh(endpoint, now);
+  s.fleet.bury(endpoint);
+  s.destroy(*request, now);
+  s.dispatch_all(now);
+}
+
+void Pool::observe(EndpointId id, const Gauges& gauges, TimePoint scraped_at, TimePoint now) {
+  Endpoint* endpoint = state_->fleet.find(id);
+  if (endpoint == nullptr || endpoint->removed) return;
+  endpoint->ledger.observe(gauges, scraped_at, now);
+  state_->fleet.refresh(*endpoint, now);
   state_->dispatch_all(now);
 }
 
-void Pool::observe(EndpointId endpoint, const Gauges& gauges, TimePoint, TimePoint now) {
-  if (auto e = state_->endpoints.find(endpoint); e != state_->endpoints.end())
-    e->second.gauges = gauges;
-  state_->dispatch_all(now);
-}
 void Pool::add_endpoint(const EndpointSpec& spec, TimePoint now) {
-  state_->endpoints[spec.id].spec = spec;
+  state_->fleet.add(spec, now);
   state_->dispatch_all(now);
 }
-void Pool::remove_endpoint(EndpointId endpoint, TimePoint) {
-  state_->endpoints.erase(endpoint);
-}
-void Pool::set_draining(EndpointId endpoint, bool draining, TimePoint now) {
-  state_->endpoints[endpoint].draining = draining;
+
+void Pool::remove_endpoint(EndpointId id, TimePoint now) {
+  if (Endpoint* endpoint = state_->fleet.find(id)) state_->fleet.remove(*endpoint, now);
   state_->dispatch_all(now);
 }
-void Pool::set_models(EndpointId endpoint, std::vector<ModelId> models, TimePoint now) {
-  state_->endpoints[endpoint].spec.models = std::move(models);
+
+void Pool::set_draining(EndpointId id, bool draining, TimePoint now) {
+  Endpoint* endpoint = state_->fleet.find(id);
+  if (endpoint == nullptr || endpoint->removed) return;
+  endpoint->draining = draining;
+  state_->fleet.refresh(*endpoint, now);
   state_->dispatch_all(now);
 }
-void Pool::set_healthy(EndpointId endpoint, bool healthy, TimePoint now) {
-  state_->endpoints[endpoint].healthy = healthy;
+
+void Pool::set_models(EndpointId id, std::vector<ModelId> models, TimePoint now) {
+  Endpoint* endpoint = state_->fleet.find(id);
+  if (endpoint == nullptr || endpoint->removed) return;
+  state_->fleet.set_models(*endpoint, std::move(models), now);
   state_->dispatch_all(now);
 }
-void Pool::end_session(SessionKey, TimePoint) {}
+
+void Pool::set_healthy(EndpointId id, bool healthy, TimePoint now) {
+  Endpoint* endpoint = state_->fleet.find(id);
+  if (endpoint == nullptr || endpoint->removed) return;
+  endpoint->healthy = healthy;
+  state_->fleet.refresh(*endpoint, now);
+  state_->dispatch_all(now);
+}
+
+void Pool::end_session(SessionKey key, TimePoint now) {
+  State& s = *state_;
+  s.tracker.forget(key);
+  if (Session* session = s.sessions.find(key)) {
+    s.release_hold(*session, now);
+    s.sessions.forget(key);
+  }
+  s.dispatch_all(now);
+}
+
 void Pool::set_policy(const PoolParams& params, TimePoint now) {
-  state_->params = params;
+  State& s = *state_;
+  std::vector<Request*> waiting = s.withdraw_all();
+  s.params = params;
+  s.sessions.set_params(params.sessions);
+  s.tracker.set_params(params.order.boost);
+  s.rebuild_queue(std::move(waiting), now);
+  s.fleet.refresh_all(now);
+  s.dispatch_all(now);
+}
+
+void Pool::absorb(Pool&& other, TimePoint now) {
+  if (&other == this) return;
+  state_->absorb(*other.state_, now);
+  other = Pool(other.state_->params);
   state_->dispatch_all(now);
 }
-void Pool::advance(TimePoint) {}
-void Pool::absorb(Pool&&, TimePoint) {}
-std::optional<TimePoint> Pool::next_deadline() const {
-  return std::nullopt;
-}
+
 std::vector<Decision> Pool::take_decisions() {
   return std::exchange(state_->decisions, {});
 }
 
-PoolView Pool::view(TimePoint) const {
-  PoolView view;
-  view.policy = state_->params.policy;
-  view.queued = state_->queue.size();
-  view.in_flight = state_->active.size() - state_->queue.size();
-  for (const auto& [id, endpoint] : state_->endpoints) {
-    view.leases += endpoint.leases;
-    view.dispatchable += endpoint.dispatchable() ? 1 : 0;
-  }
-  view.endpoints = state_->endpoints.size();
-  view.counters = state_->counters;
-  return view;
-}
-std::vector<EndpointView> Pool::endpoints(TimePoint) const {
-  std::vector<EndpointView> views;
-  for (const auto& [id, endpoint] : state_->endpoints) {
-    EndpointView& view = views.emplace_back();
-    view.id = id;
-    view.name = endpoint.spec.name;
-    view.models = endpoint.spec.models;
-    view.leases = endpoint.leases;
-    view.gauges = endpoint.gauges;
-    view.draining = endpoint.draining;
-    view.healthy = endpoint.healthy;
-    view.dispatchable = endpoint.dispatchable();
-  }
-  return views;
-}
-std::vector<QueuedView> Pool::queue(std::size_t, TimePoint) const {
-  return {};
-}
-SessionPage Pool::sessions(std::size_t, std::uint32_t, TimePoint) const {
-  return {};
-}
-std::optional<SessionView> Pool::session(SessionKey, TimePoint) const {
-  return std::nullopt;
+std::string Pool::broken_invariant(TimePoint now) const {
+  return state_->broken_invariant(now);
 }
 
 }  // namespace turnpike::core

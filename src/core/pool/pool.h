@@ -68,6 +68,9 @@ class Pool {
   [[nodiscard]] SessionPage sessions(std::size_t limit, std::uint32_t after, TimePoint now) const;
   [[nodiscard]] std::optional<SessionView> session(SessionKey key, TimePoint now) const;
 
+  // For tests: what is wrong with the pool's books, checked by recounting everything; empty if nothing is.
+  [[nodiscard]] std::string broken_invariant(TimePoint now) const;
+
  private:
   struct State;
   std::unique_ptr<State> state_;

@@ -39,6 +39,8 @@ struct PoolCounters {
   std::uint64_t reported_cached_tokens = 0;
   std::uint64_t prompt_tokens = 0;  // of finished requests, as reported, else as estimated
   std::uint64_t output_tokens = 0;  // as reported
+
+  void add(const PoolCounters& other);
 };
 
 struct PoolView {

@@ -1,0 +1,29 @@
+#include "core/admission/room.h"
+
+#include <algorithm>
+
+namespace turnpike::core {
+
+int estimated_waiting(const Occupancy& endpoint) {
+  if (endpoint.slots == 0) return std::max(0, endpoint.waiting - endpoint.settled);
+  const int free = std::max(0, endpoint.slots - endpoint.running);
+  return std::max(0, endpoint.waiting + endpoint.dispatched - endpoint.settled - free);
+}
+
+bool has_room(const AdmissionParams& params, const Occupancy& endpoint, int reserved) {
+  if (params.rule == AdmissionRule::none) return true;
+  const int taken = endpoint.leases + reserved;
+  if (params.limit > 0 && taken >= params.limit) return false;
+  if (params.rule == AdmissionRule::inflight) return true;
+
+  if (!endpoint.gauges_fresh) {
+    if (params.limit > 0) return true;
+    return taken < (endpoint.slots > 0 ? endpoint.slots : params.fallback_limit);
+  }
+  // A reserved slot is as good as taken.
+  Occupancy with_reserved = endpoint;
+  with_reserved.dispatched += reserved;
+  return estimated_waiting(with_reserved) <= params.waiting_tolerance;
+}
+
+}  // namespace turnpike::core

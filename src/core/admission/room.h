@@ -1,0 +1,26 @@
+#pragma once
+
+#include "core/admission/admission_params.h"
+
+namespace turnpike::core {
+
+// What admission looks at: one endpoint's ledger and gauges.
+struct Occupancy {
+  int leases = 0;
+  bool gauges_fresh = false;  // at most three scrape intervals old, with a waiting gauge
+  int waiting = 0;            // gauges
+  int running = 0;
+  int dispatched = 0;  // own, since the scrape
+  int settled = 0;
+  int slots = 0;  // configured or learned; 0: unknown
+};
+
+// The waiting gauge adjusted for what happened since the scrape: max(0, waiting + dispatched - settled - free slots at the
+// scrape), or max(0, waiting - settled) where the number of slots is unknown.
+int estimated_waiting(const Occupancy& endpoint);
+
+// Whether the endpoint takes one more request while `reserved` slots are kept for others. With stale gauges the ledger decides
+// alone, by the configured limit, else the slots, else the fall-back: never "closed", never "open".
+bool has_room(const AdmissionParams& params, const Occupancy& endpoint, int reserved);
+
+}  // namespace turnpike::core

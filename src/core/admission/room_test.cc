@@ -1,0 +1,77 @@
+#include "core/admission/room.h"
+
+#include <gtest/gtest.h>
+
+namespace turnpike::core {
+namespace {
+
+TEST(EstimatedWaiting, AdjustsTheGaugeForWhatHappenedSince) {
+  struct Row {
+    int waiting, running, dispatched, settled, slots, expected;
+  };
+  for (const Row& r : {
+           Row{0, 0, 0, 0, 8, 0},   // idle
+           Row{0, 0, 8, 0, 8, 0},   // a burst up to its slots: none waits
+           Row{0, 0, 9, 0, 8, 1},   // one more
+           Row{0, 8, 0, 0, 8, 0},   // full, none waits
+           Row{0, 8, 1, 0, 8, 1},   //
+           Row{0, 8, 1, 1, 8, 0},   // one ended, one took its place
+           Row{3, 8, 0, 0, 8, 3},   //
+           Row{3, 8, 0, 4, 8, 0},   // never negative
+           Row{0, 10, 1, 0, 8, 1},  // more running than slots: no free ones, not minus two
+           Row{3, 8, 5, 1, 0, 2},   // slots unknown: own dispatches prove nothing
+           Row{0, 0, 50, 0, 0, 0},  //
+       }) {
+    const Occupancy e{.gauges_fresh = true,
+                      .waiting = r.waiting,
+                      .running = r.running,
+                      .dispatched = r.dispatched,
+                      .settled = r.settled,
+                      .slots = r.slots};
+    EXPECT_EQ(estimated_waiting(e), r.expected)
+        << r.waiting << ' ' << r.running << ' ' << r.dispatched << ' ' << r.settled << ' '
+        << r.slots;
+  }
+}
+
+TEST(HasRoom, FollowsItsRule) {
+  struct Row {
+    AdmissionRule rule;
+    int limit, leases, reserved, waiting;
+    bool fresh;
+    int slots;
+    bool expected;
+  };
+  using enum AdmissionRule;
+  for (const Row& r : {
+           Row{none, 1, 1000, 0, 9, true, 0, true},
+           Row{inflight, 2, 1, 0, 9, true, 0, true},
+           Row{inflight, 2, 2, 0, 0, true, 0, false},
+           Row{inflight, 2, 1, 1, 0, true, 0, false},  // a reserved slot is taken
+           Row{inflight, 0, 1000, 0, 0, true, 0, true},
+           Row{backpressure, 16, 0, 0, 1, true, 0, false},  // the engine queues
+           Row{backpressure, 16, 0, 0, 0, true, 0, true},
+           Row{backpressure, 16, 16, 0, 0, true, 0, false},
+           Row{backpressure, 16, 0, 0, 1, false, 0, true},    // stale: never "closed"
+           Row{backpressure, 16, 16, 0, 0, false, 0, false},  // stale: never "open"
+           Row{backpressure, 0, 15, 0, 0, false, 0, true},    // the fall-back of 16
+           Row{backpressure, 0, 16, 0, 0, false, 0, false},
+           Row{backpressure, 0, 7, 0, 0, false, 8, true},  // slots before the fall-back
+           Row{backpressure, 0, 8, 0, 0, false, 8, false},
+       }) {
+    const AdmissionParams params{.rule = r.rule, .limit = r.limit};
+    const Occupancy e{
+        .leases = r.leases, .gauges_fresh = r.fresh, .waiting = r.waiting, .slots = r.slots};
+    EXPECT_EQ(has_room(params, e, r.reserved), r.expected)
+        << int(r.rule) << ' ' << r.limit << ' ' << r.leases << ' ' << r.fresh << ' ' << r.slots;
+  }
+}
+
+TEST(HasRoom, ToleranceAllowsTheEngineToQueue) {
+  const AdmissionParams params{.limit = 0, .waiting_tolerance = 2};
+  EXPECT_TRUE(has_room(params, {.gauges_fresh = true, .waiting = 2}, 0));
+  EXPECT_FALSE(has_room(params, {.gauges_fresh = true, .waiting = 3}, 0));
+}
+
+}  // namespace
+}  // namespace turnpike::core

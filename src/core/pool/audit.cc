@@ -1,0 +1,85 @@
+#include <algorithm>
+
+#include "core/admission/room.h"
+#include "core/pool/state.h"
+
+namespace turnpike::core {
+
+// Recounts everything. Slow; for property tests, which call it after every event.
+std::string Pool::State::broken_invariant(TimePoint now) {
+  const auto said = [](const char* what, auto a, auto b) {
+    return std::string(what) + ": " + std::to_string(a) + " is not " + std::to_string(b);
+  };
+  std::size_t queued = 0;
+  std::size_t dispatched = 0;
+  std::size_t failed_before = 0;
+  TokenCount queued_tokens;
+  std::map<const Endpoint*, int> leases;
+  std::map<const Endpoint*, TokenCount> contexts;
+  std::map<const Session*, std::pair<int, int>> of_session;
+  for (const auto& [id, number] : numbers) {
+    const Request& request = requests[number];
+    failed_before += request.tried.empty() ? 0 : 1;
+    auto& [running, waiting] = of_session[request.session];
+    if (!request.dispatched()) {
+      ++queued;
+      ++waiting;
+      queued_tokens += request.submission.prompt_tokens;
+      continue;
+    }
+    ++dispatched;
+    ++running;
+    ++leases[request.endpoint];
+    contexts[request.endpoint] += request.submission.prompt_tokens;
+    if (std::ranges::find(request.tried, request.endpoint->spec.id) != request.tried.end()) {
+      return "a request runs where it has failed";
+    }
+  }
+  if (queued != queue.load().requests) return said("queued", queue.load().requests, queued);
+  if (queued_tokens != queue.load().tokens)
+    return said("queued tokens", queue.load().tokens.value(), queued_tokens.value());
+  if (queue.list(queued + 1).size() != queued)
+    return said("listed", queue.list(queued + 1).size(), queued);
+  if (dispatched != in_flight) return said("in flight", in_flight, dispatched);
+  if (failed_before != retried) return said("retried", retried, failed_before);
+
+  const PoolCounters& c = counters;
+  std::uint64_t ended = c.finished + c.failed + c.cancelled + c.cancelled_queued;
+  for (const std::uint64_t n : c.rejected) ended += n;
+  if (c.submitted != ended + queued + dispatched)
+    return said("submitted", c.submitted, ended + queued + dispatched);
+
+  for (const auto& [session, counts] : of_session) {
+    if (session == nullptr) continue;
+    if (session->in_flight != counts.first)
+      return said("session in flight", session->in_flight, counts.first);
+    if (session->queued != counts.second)
+      return said("session queued", session->queued, counts.second);
+  }
+
+  for (const auto& [id, endpoint] : fleet.all()) {
+    const Ledger& ledger = endpoint->ledger;
+    if (ledger.leases() != leases[endpoint.get()])
+      return said("leases", ledger.leases(), leases[endpoint.get()]);
+    if (ledger.running_tokens() != contexts[endpoint.get()])
+      return "running tokens are not those of the leases";
+    if (ledger.backlog() < TokenCount(0) || ledger.backlog() > ledger.running_tokens())
+      return "backlog out of range";
+    if (ledger.leases() == 0 && ledger.backlog() != TokenCount(0)) return "backlog without leases";
+    if (endpoint->removed && ledger.leases() == 0) return "a removed endpoint stays";
+    if (const std::string wrong = fleet.inexact(*endpoint, now); !wrong.empty()) return wrong;
+  }
+
+  // Work-conserving: nothing waits that could go.
+  std::string idle;
+  queue.for_each_model([&](ModelId model) {
+    if (fleet.access(model) == Access::all && queue.first([&](ModelId m) {
+                                                     return m == model ? Access::all : Access::none;
+                                                   }).request != nullptr) {
+      idle = "a request waits although an endpoint has room";
+    }
+  });
+  return idle;
+}
+
+}  // namespace turnpike::core

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/hash_chain.h"
+#include "core/health/breaker.h"
+#include "core/ledger/ledger.h"
+#include "core/pool/events.h"
+#include "core/queue/lane.h"
+
+namespace turnpike::core {
+
+struct ServingGroup;
+
+// A slot kept free for a session's next turn.
+struct Hold {
+  SessionKey session;
+  TimePoint until;
+};
+
+// One endpoint of a pool, as the pool knows it. Its address is stable until its last lease is given back.
+struct Endpoint {
+  Endpoint(const EndpointSpec& what, std::uint32_t place)
+      : spec(what),
+        ordinal(place),
+        name_hash(hash_bytes(what.name)),
+        ledger(what.slots, what.capacity) {}
+
+  EndpointSpec spec;
+  const std::uint32_t ordinal;  // in order of addition, for round-robin
+  const std::uint64_t name_hash;
+  Ledger ledger;
+  Breaker breaker;
+  bool healthy = true;  // by the active check
+  bool draining = false;
+  bool removed = false;
+  // It said that it was full: nothing more is sent until this time, or until a request there finishes.
+  TimePoint sheds_until{};
+  std::vector<Hold> holds;
+
+  std::uint64_t dispatched = 0;
+  std::uint64_t failures = 0;
+  std::uint64_t sheds = 0;
+
+  // Kept by the Fleet.
+  ServingGroup* group = nullptr;
+  Access access = Access::none;
+  bool dispatchable = false;
+  bool counted = false;       // among the endpoints that are not leaving
+  bool counted_well = false;  // and of those, among the well ones
+  std::size_t position = 0;   // in its group's list for `access`
+  TimePoint wake = TimePoint::max();
+};
+
+}  // namespace turnpike::core

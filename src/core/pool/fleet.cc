@@ -1,0 +1,318 @@
+#include "core/pool/fleet.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "core/admission/room.h"
+#include "core/health/dispatchable.h"
+
+namespace turnpike::core {
+namespace {
+
+constexpr int kStaleScrapes = 3;
+// How long it is remembered since when a model has had no endpoint, if nothing serves it any more.
+constexpr Duration kRememberDark = std::chrono::minutes(10);
+
+HealthFacts facts(const Endpoint& endpoint, TimePoint now) {
+  return {.draining = endpoint.draining,
+          .removed = endpoint.removed,
+          .healthy = endpoint.healthy,
+          .breaker = endpoint.breaker.state(now),
+          .probing = endpoint.breaker.probing(),
+          .refuses = endpoint.breaker.refuses()};
+}
+
+void erase_from(std::vector<Endpoint*>& list, Endpoint& endpoint) {
+  list[endpoint.position] = list.back();
+  list[endpoint.position]->position = endpoint.position;
+  list.pop_back();
+}
+
+}  // namespace
+
+Endpoint& Fleet::add(const EndpointSpec& spec, TimePoint now) {
+  if (Endpoint* known = find(spec.id)) {
+    known->removed = known->draining = false;
+    set_models(*known, spec.models, now);
+    return *known;
+  }
+  return adopt(std::make_unique<Endpoint>(spec, added_++), now);
+}
+
+Endpoint& Fleet::adopt(std::unique_ptr<Endpoint> endpoint, TimePoint now) {
+  Endpoint& e = *endpoint;
+  e.group = nullptr;
+  e.access = Access::none;
+  e.dispatchable = e.counted = e.counted_well = false;
+  e.wake = TimePoint::max();
+  std::ranges::sort(e.spec.models);
+  by_id_[e.spec.id] = &e;
+  endpoints_[e.spec.id] = std::move(endpoint);
+  if (!e.removed) join(e, now);
+  refresh(e, now);
+  return e;
+}
+
+std::vector<std::unique_ptr<Endpoint>> Fleet::release_all() {
+  std::vector<std::unique_ptr<Endpoint>> released;
+  for (auto& [id, endpoint] : endpoints_) released.push_back(std::move(endpoint));
+  *this = Fleet(*params_);
+  return released;
+}
+
+void Fleet::remove(Endpoint& endpoint, TimePoint now) {
+  endpoint.removed = true;
+  endpoint.holds.clear();
+  refresh(endpoint, now);
+  leave(endpoint, now);
+  bury(endpoint);
+}
+
+void Fleet::bury(Endpoint& endpoint) {
+  if (!endpoint.removed || endpoint.ledger.leases() > 0) return;
+  set_wake(endpoint, TimePoint::max());
+  const EndpointId id = endpoint.spec.id;
+  by_id_.erase(id);
+  endpoints_.erase(id);
+}
+
+void Fleet::set_models(Endpoint& endpoint, std::vector<ModelId> models, TimePoint now) {
+  std::ranges::sort(models);
+  set_access(endpoint, Access::none);
+  set_dispatchable(endpoint, false, now);
+  leave(endpoint, now);
+  endpoint.spec.models = std::move(models);
+  if (!endpoint.removed) join(endpoint, now);
+  refresh(endpoint, now);
+}
+
+void Fleet::refresh(Endpoint& endpoint, TimePoint now) {
+  count(endpoint, now);
+  const bool panic = is_panic(well_, live_, params_->breaker.panic_threshold);
+  if (panic != panic_) {
+    panic_ = panic;
+    for (auto& [id, other] : endpoints_) refresh_one(*other, now);
+  } else {
+    refresh_one(endpoint, now);
+  }
+}
+
+void Fleet::refresh_all(TimePoint now) {
+  for (auto& [id, endpoint] : endpoints_) count(*endpoint, now);
+  panic_ = is_panic(well_, live_, params_->breaker.panic_threshold);
+  for (auto& [id, endpoint] : endpoints_) refresh_one(*endpoint, now);
+}
+
+Endpoint* Fleet::find(EndpointId id) const {
+  const auto found = by_id_.find(id);
+  return found == by_id_.end() ? nullptr : found->second;
+}
+
+Access Fleet::access(ModelId model) const {
+  if (!any_room()) return Access::none;
+  const auto route = routes_.find(model);
+  if (route == routes_.end()) return Access::none;
+  Access best = Access::none;
+  for (const ServingGroup* group : route->second.groups) {
+    if (!group->open.empty()) return Access::all;
+    if (!group->held.empty()) best = Access::boosted;
+  }
+  return best;
+}
+
+bool Fleet::has_held_room(const Endpoint& endpoint, TimePoint now) const {
+  return endpoint.dispatchable && endpoint.sheds_until <= now &&
+         has_room(params_->admission, occupancy(endpoint, now), 0);
+}
+
+void Fleet::collect(ModelId model, bool boosted, std::span<const EndpointId> except,
+                    std::vector<Endpoint*>& out) const {
+  out.clear();
+  const auto route = routes_.find(model);
+  if (route == routes_.end()) return;
+  const auto add = [&](const std::vector<Endpoint*>& list) {
+    for (Endpoint* endpoint : list) {
+      if (std::ranges::find(except, endpoint->spec.id) == except.end()) out.push_back(endpoint);
+    }
+  };
+  for (const ServingGroup* group : route->second.groups) {
+    add(group->open);
+    if (boosted) add(group->held);
+  }
+}
+
+bool Fleet::serves(ModelId model, std::span<const EndpointId> except) const {
+  const auto route = routes_.find(model);
+  if (route == routes_.end()) return false;
+  for (const ServingGroup* group : route->second.groups) {
+    for (const Endpoint* endpoint : group->members) {
+      if (std::ranges::find(except, endpoint->spec.id) == except.end()) return true;
+    }
+  }
+  return false;
+}
+
+bool Fleet::dispatchable(ModelId model) const {
+  const auto route = routes_.find(model);
+  return route != routes_.end() &&
+         std::ranges::any_of(route->second.groups,
+                             [](const ServingGroup* group) { return group->dispatchable > 0; });
+}
+
+TimePoint Fleet::dark_since(ModelId model) const {
+  const auto route = routes_.find(model);
+  return route == routes_.end() ? TimePoint{} : route->second.dark_since;
+}
+
+std::optional<TimePoint> Fleet::next_wake() const {
+  if (wakes_.empty()) return std::nullopt;
+  return wakes_.begin()->first;
+}
+
+Endpoint* Fleet::due(TimePoint now) const {
+  if (wakes_.empty() || wakes_.begin()->first > now) return nullptr;
+  return find(wakes_.begin()->second);
+}
+
+std::string Fleet::inexact(const Endpoint& endpoint, TimePoint now) const {
+  if (endpoint.wake <= now) return {};  // it is about to be woken
+  const bool dispatchable =
+      endpoint.group != nullptr && is_dispatchable(facts(endpoint, now), panic_);
+  if (endpoint.dispatchable != dispatchable) return "dispatchable is out of date";
+  if (endpoint.group != nullptr && endpoint.access != evaluate(endpoint, now))
+    return "access is out of date";
+  const std::vector<Endpoint*>* list = endpoint.access == Access::all       ? &endpoint.group->open
+                                       : endpoint.access == Access::boosted ? &endpoint.group->held
+                                                                            : nullptr;
+  if (list != nullptr && (*list)[endpoint.position] != &endpoint)
+    return "the list of open endpoints is wrong";
+  return {};
+}
+
+bool Fleet::gauges_fresh(const Endpoint& endpoint, TimePoint now) const {
+  const std::optional<TimePoint> at = endpoint.ledger.scraped_at();
+  return at && endpoint.ledger.gauges().waiting &&
+         now - *at <= kStaleScrapes * params_->admission.scrape_interval;
+}
+
+Occupancy Fleet::occupancy(const Endpoint& endpoint, TimePoint now) const {
+  const Ledger& ledger = endpoint.ledger;
+  return {.leases = ledger.leases(),
+          .gauges_fresh = gauges_fresh(endpoint, now),
+          .waiting = ledger.gauges().waiting.value_or(0),
+          .running = ledger.gauges().running.value_or(0),
+          .dispatched = ledger.dispatched_since_scrape(),
+          .settled = ledger.settled_since_scrape(),
+          .slots = ledger.slots(now)};
+}
+
+Access Fleet::evaluate(const Endpoint& endpoint, TimePoint now) const {
+  if (!endpoint.dispatchable || endpoint.sheds_until > now) return Access::none;
+  const Occupancy load = occupancy(endpoint, now);
+  const int held = static_cast<int>(endpoint.holds.size());
+  if (has_room(params_->admission, load, held)) return Access::all;
+  const bool shared = held > 0 && params_->grace.scope == GraceScope::boosted;
+  return shared && has_room(params_->admission, load, 0) ? Access::boosted : Access::none;
+}
+
+TimePoint Fleet::next_change(const Endpoint& endpoint, TimePoint now) const {
+  if (endpoint.removed) return TimePoint::max();
+  TimePoint next = TimePoint::max();
+  for (const Hold& hold : endpoint.holds) next = std::min(next, hold.until);
+  if (endpoint.breaker.state(now) == BreakerState::open)
+    next = std::min(next, endpoint.breaker.open_until());
+  if (endpoint.sheds_until > now) next = std::min(next, endpoint.sheds_until);
+  if (params_->admission.rule == AdmissionRule::backpressure && gauges_fresh(endpoint, now)) {
+    const Duration age = kStaleScrapes * params_->admission.scrape_interval;
+    next = std::min(next, *endpoint.ledger.scraped_at() + age + Duration(1));
+  }
+  return next;
+}
+
+void Fleet::join(Endpoint& endpoint, TimePoint now) {
+  std::unique_ptr<ServingGroup>& group = groups_[endpoint.spec.models];
+  if (group == nullptr) {
+    group = std::make_unique<ServingGroup>();
+    group->models = endpoint.spec.models;
+    for (const ModelId model : group->models) {
+      const auto [route, is_new] = routes_.try_emplace(model);
+      if (is_new) route->second.dark_since = now;
+      route->second.groups.push_back(group.get());
+    }
+  }
+  group->members.push_back(&endpoint);
+  endpoint.group = group.get();
+}
+
+void Fleet::leave(Endpoint& endpoint, TimePoint now) {
+  ServingGroup* group = std::exchange(endpoint.group, nullptr);
+  if (group == nullptr) return;
+  std::erase(group->members, &endpoint);
+  if (!group->members.empty()) return;
+  for (const ModelId model : group->models) std::erase(routes_[model].groups, group);
+  groups_.erase(group->models);
+  forget_dark_models(now);
+}
+
+void Fleet::set_access(Endpoint& endpoint, Access access) {
+  if (endpoint.access == access) return;
+  if (endpoint.access == Access::all) {
+    erase_from(endpoint.group->open, endpoint);
+    --open_;
+  } else if (endpoint.access == Access::boosted) {
+    erase_from(endpoint.group->held, endpoint);
+    --held_;
+  }
+  endpoint.access = access;
+  if (access == Access::none) return;
+  std::vector<Endpoint*>& list =
+      access == Access::all ? endpoint.group->open : endpoint.group->held;
+  ++(access == Access::all ? open_ : held_);
+  endpoint.position = list.size();
+  list.push_back(&endpoint);
+}
+
+void Fleet::set_dispatchable(Endpoint& endpoint, bool dispatchable, TimePoint now) {
+  if (endpoint.dispatchable == dispatchable) return;
+  endpoint.dispatchable = dispatchable;
+  dispatchable ? ++dispatchable_ : --dispatchable_;
+  dispatchable ? ++endpoint.group->dispatchable : --endpoint.group->dispatchable;
+  if (dispatchable || endpoint.group->dispatchable > 0) return;
+  for (const ModelId model : endpoint.group->models) {
+    if (!this->dispatchable(model)) routes_[model].dark_since = now;
+  }
+}
+
+void Fleet::set_wake(Endpoint& endpoint, TimePoint wake) {
+  if (endpoint.wake == wake) return;
+  if (endpoint.wake != TimePoint::max()) wakes_.erase({endpoint.wake, endpoint.spec.id});
+  endpoint.wake = wake;
+  if (wake != TimePoint::max()) wakes_.emplace(wake, endpoint.spec.id);
+}
+
+void Fleet::count(Endpoint& endpoint, TimePoint now) {
+  const bool counts = !endpoint.draining && !endpoint.removed;
+  const bool well = counts && is_well(facts(endpoint, now));
+  live_ += (counts ? 1 : 0) - (endpoint.counted ? 1 : 0);
+  well_ += (well ? 1 : 0) - (endpoint.counted_well ? 1 : 0);
+  endpoint.counted = counts;
+  endpoint.counted_well = well;
+}
+
+void Fleet::refresh_one(Endpoint& endpoint, TimePoint now) {
+  if (endpoint.group != nullptr) {
+    set_dispatchable(endpoint, is_dispatchable(facts(endpoint, now), panic_), now);
+    std::erase_if(endpoint.holds,
+                  [&](const Hold& hold) { return !endpoint.dispatchable || hold.until <= now; });
+    set_access(endpoint, evaluate(endpoint, now));
+  }
+  set_wake(endpoint, next_change(endpoint, now));
+}
+
+void Fleet::forget_dark_models(TimePoint now) {
+  absl::erase_if(routes_, [&](const auto& route) {
+    return route.second.groups.empty() && route.second.dark_since + kRememberDark < now;
+  });
+}
+
+}  // namespace turnpike::core

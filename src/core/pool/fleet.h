@@ -1,0 +1,113 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <absl/container/btree_set.h>
+#include <absl/container/flat_hash_map.h>
+
+#include "core/admission/room.h"
+#include "core/pool/endpoint.h"
+#include "core/preset/preset.h"
+
+namespace turnpike::core {
+
+// Endpoints that serve exactly the same models. What has room is kept as lists, so that a saturated pool is recognised without
+// looking at its endpoints.
+struct ServingGroup {
+  std::vector<ModelId> models;
+  std::vector<Endpoint*> members;
+  std::vector<Endpoint*> open;  // with room for everybody
+  std::vector<Endpoint*> held;  // with room for boosted requests only
+  std::size_t dispatchable = 0;
+};
+
+// The endpoints of a pool: which of them serve what, which are dispatchable, and which have room. Whoever changes an endpoint's
+// ledger, gauges, breaker, flags or holds calls refresh() afterwards; then the lists are exact.
+class Fleet {
+ public:
+  explicit Fleet(const PoolParams& params) : params_(&params) {}
+
+  Endpoint& add(const EndpointSpec& spec, TimePoint now);
+  // Takes over an endpoint of another fleet.
+  Endpoint& adopt(std::unique_ptr<Endpoint> endpoint, TimePoint now);
+  std::vector<std::unique_ptr<Endpoint>> release_all();
+  // It leaves now; the object stays until its last lease is back (see bury).
+  void remove(Endpoint& endpoint, TimePoint now);
+  void bury(Endpoint& endpoint);
+  void set_models(Endpoint& endpoint, std::vector<ModelId> models, TimePoint now);
+
+  void refresh(Endpoint& endpoint, TimePoint now);
+  void refresh_all(TimePoint now);
+
+  [[nodiscard]] Endpoint* find(EndpointId id) const;
+  // Live ones and those with leases left, in order of their ids.
+  [[nodiscard]] const std::map<EndpointId, std::unique_ptr<Endpoint>>& all() const {
+    return endpoints_;
+  }
+
+  // What room there is for a model.
+  [[nodiscard]] Access access(ModelId model) const;
+  [[nodiscard]] bool any_room() const { return open_ + held_ > 0; }
+  // Whether the endpoint could take a request for which a slot is held there.
+  [[nodiscard]] bool has_held_room(const Endpoint& endpoint, TimePoint now) const;
+  // Endpoints with room for a request of this model, boosted or not, without those in `except`.
+  void collect(ModelId model, bool boosted, std::span<const EndpointId> except,
+               std::vector<Endpoint*>& out) const;
+  // Whether any endpoint not in `except` serves the model, dispatchable or not.
+  [[nodiscard]] bool serves(ModelId model, std::span<const EndpointId> except) const;
+  [[nodiscard]] bool dispatchable(ModelId model) const;
+  // Since when nothing dispatchable has served the model; meaningful while that is so.
+  [[nodiscard]] TimePoint dark_since(ModelId model) const;
+
+  [[nodiscard]] std::size_t live() const { return live_; }
+  [[nodiscard]] std::size_t dispatchable_count() const { return dispatchable_; }
+  [[nodiscard]] bool panic() const { return panic_; }
+  // For tests: which of the endpoint's kept facts is not what it would be if it were worked out now; empty if all are.
+  [[nodiscard]] std::string inexact(const Endpoint& endpoint, TimePoint now) const;
+  // When an endpoint changes by itself: gauges become stale, a breaker half-open, a hold ends.
+  [[nodiscard]] std::optional<TimePoint> next_wake() const;
+  // The endpoint whose wake is due, if any.
+  [[nodiscard]] Endpoint* due(TimePoint now) const;
+
+ private:
+  struct Route {
+    std::vector<ServingGroup*> groups;
+    TimePoint dark_since{};
+  };
+
+  [[nodiscard]] Occupancy occupancy(const Endpoint& endpoint, TimePoint now) const;
+  [[nodiscard]] bool gauges_fresh(const Endpoint& endpoint, TimePoint now) const;
+  [[nodiscard]] Access evaluate(const Endpoint& endpoint, TimePoint now) const;
+  [[nodiscard]] TimePoint next_change(const Endpoint& endpoint, TimePoint now) const;
+  void join(Endpoint& endpoint, TimePoint now);
+  void leave(Endpoint& endpoint, TimePoint now);
+  void set_access(Endpoint& endpoint, Access access);
+  void set_dispatchable(Endpoint& endpoint, bool dispatchable, TimePoint now);
+  void set_wake(Endpoint& endpoint, TimePoint wake);
+  void count(Endpoint& endpoint, TimePoint now);
+  void refresh_one(Endpoint& endpoint, TimePoint now);
+  void forget_dark_models(TimePoint now);
+
+  const PoolParams* params_;
+  std::map<EndpointId, std::unique_ptr<Endpoint>> endpoints_;
+  absl::flat_hash_map<EndpointId, Endpoint*> by_id_;
+  std::map<std::vector<ModelId>, std::unique_ptr<ServingGroup>> groups_;
+  absl::flat_hash_map<ModelId, Route> routes_;
+  absl::btree_set<std::pair<TimePoint, EndpointId>> wakes_;
+  std::uint32_t added_ = 0;
+  std::size_t live_ = 0;  // not leaving
+  std::size_t well_ = 0;  // of those
+  std::size_t dispatchable_ = 0;
+  std::size_t open_ = 0;
+  std::size_t held_ = 0;
+  bool panic_ = false;
+};
+
+}  // namespace turnpike::core

@@ -1,0 +1,96 @@
+#include <algorithm>
+#include <utility>
+
+#include "core/pool/state.h"
+
+namespace turnpike::core {
+
+// Empties the queue; what waited, by how long it has.
+std::vector<Request*> Pool::State::withdraw_all() {
+  std::vector<Request*> waiting;
+  while (Request* request = queue.longest_waiting()) {
+    queue.erase(*request);
+    waiting.push_back(request);
+  }
+  return waiting;
+}
+
+// Puts requests into a new queue under the policy in force, with the waits they have.
+void Pool::State::rebuild_queue(std::vector<Request*> waiting, TimePoint now) {
+  std::ranges::sort(waiting, {},
+                    [](const Request* r) { return std::pair(r->enqueued, r->arrival); });
+  queue = Queue(params.order);
+  for (Request* request : waiting) {
+    const bool boosts =
+        params.order.sessions == SessionOrder::session_boost && request->session != nullptr;
+    const auto recency = boosts ? tracker.recency(request->session->key, now) : std::nullopt;
+    request->boosted = boosts && (request->boosted || recency.has_value());
+    request->recency = recency.value_or(0);
+    if (request->tried.empty()) {
+      queue.push(*request, request->session == nullptr || !request->session->running());
+    } else {
+      queue.push_retry(*request);
+    }
+  }
+}
+
+void Pool::State::absorb(State& other, TimePoint now) {
+  std::vector<Request*> waiting = withdraw_all();
+  std::vector<Request*> theirs = other.withdraw_all();
+  tracker.absorb(other.tracker, now);
+
+  // Sessions first: requests point at them.
+  std::uint32_t cursor = 0;
+  while (const Session* session = other.sessions.next(cursor)) {
+    Session& own = sessions.wake(session->key, session->tenant, now);
+    if (session->last_activity >= own.last_activity) {
+      own.context_tokens = session->context_tokens;
+      own.last_completed = session->last_completed;
+      own.endpoint = session->endpoint;
+      own.held_endpoint = session->held_endpoint;
+    }
+    own.total_wait += session->total_wait;
+    own.turns += session->turns;
+    const TimePoint active = std::max(own.last_activity, session->last_activity);
+    sessions.rest(own, active);
+  }
+
+  for (std::unique_ptr<Endpoint>& endpoint : other.fleet.release_all())
+    fleet.adopt(std::move(endpoint), now);
+  fleet.refresh_all(now);
+
+  std::vector<std::pair<RequestId, Request*>> moving;
+  for (const auto& [id, number] : other.numbers) moving.emplace_back(id, &other.requests[number]);
+  std::ranges::sort(moving, {}, [](const auto& entry) { return entry.second->arrival; });
+  for (auto& [id, old] : moving) {
+    if (old->session != nullptr) old->session->waiting.remove(*old);
+    const Number number = requests.emplace();
+    numbers[id] = number;
+    Request& request = requests[number];
+    request = std::move(*old);
+    request.arrival.number = ++submissions;
+    if (request.session != nullptr) {
+      request.session = &sessions.wake(request.session->key, request.session->tenant, now);
+      if (request.dispatched()) {
+        ++request.session->in_flight;
+      } else {
+        ++request.session->queued;
+        request.session->waiting.push_back(request);
+      }
+    }
+    if (request.assumed_first_token != TimePoint::max()) {
+      assumed_first_tokens.emplace(request.assumed_first_token, number);
+    }
+    if (!request.dispatched()) waiting.push_back(&request);
+  }
+
+  in_flight += other.in_flight;
+  retried += other.retried;
+  counters.add(other.counters);
+  decisions.insert(decisions.end(), other.decisions.begin(), other.decisions.end());
+  waiting_holders.insert(waiting_holders.end(), other.waiting_holders.begin(),
+                         other.waiting_holders.end());
+  rebuild_queue(std::move(waiting), now);
+}
+
+}  // namespace turnpike::core

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+
+#include <absl/container/inlined_vector.h>
+
+#include "base/ids.h"
+#include "base/units.h"
+#include "core/ledger/ledger.h"
+#include "core/pool/events.h"
+#include "core/queue/linked_list.h"
+#include "core/queue/rank.h"
+
+namespace turnpike::core {
+
+struct Endpoint;
+struct Session;
+
+struct OfQueue;      // all waiting requests of the pool, in the order in which they began to wait
+struct OfModel;      // those of one model, likewise
+struct OfSession;    // those of one session
+struct OfNewcomers;  // those that a turn of a running session may displace
+
+using Endpoints = absl::InlinedVector<EndpointId, 3>;
+
+// One request from submission to its end. It is queued or dispatched: dispatched exactly while it holds a lease.
+struct Request : Link<Request, OfQueue>,
+                 Link<Request, OfModel>,
+                 Link<Request, OfSession>,
+                 Link<Request, OfNewcomers> {
+  Submission submission;
+  Arrival arrival;             // the first, also of an earlier attempt of the client
+  TimePoint enqueued{};        // began to wait, this time
+  Session* session = nullptr;  // null: a one-shot request; alive while the request is
+
+  // While it waits.
+  bool boosted = false;
+  std::uint64_t recency = 0;  // of its session's completion, if boosted
+  Rank rank;
+
+  // While it runs.
+  Lease lease;
+  Endpoint* endpoint = nullptr;
+  bool answered = false;  // a first token was seen or assumed
+  bool is_probe = false;
+  TimePoint assumed_first_token = TimePoint::max();  // of an answer that is not streamed
+
+  int attempt = 0;  // dispatches so far
+  int deaths = 0;   // endpoints that died of it
+  Endpoints tried;  // those it may not be sent to again
+
+  [[nodiscard]] bool dispatched() const { return static_cast<bool>(lease); }
+};
+
+}  // namespace turnpike::core

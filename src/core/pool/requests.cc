@@ -1,0 +1,169 @@
+#include <algorithm>
+#include <cassert>
+
+#include "core/pool/state.h"
+
+namespace turnpike::core {
+namespace {
+
+// Tokens of the main chain once this turn is over.
+TokenCount context_after(const Submission& submission, const Usage& usage) {
+  return usage.prompt_tokens.value_or(submission.prompt_tokens) +
+         usage.output_tokens.value_or(TokenCount(0));
+}
+
+std::uint64_t count_of(TokenCount tokens) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, tokens.value()));
+}
+
+}  // namespace
+
+Request& Pool::State::create(const Submission& submission, TimePoint now) {
+  ++counters.submitted;
+  const auto [entry, is_new] = numbers.try_emplace(submission.id, Number{0});
+  assert(is_new);
+  entry->second = requests.emplace();
+  Request& request = requests[entry->second];
+  request.submission = submission;
+  request.arrival = {.at = now, .number = ++submissions};
+  if (const auto first = remembered.recall(params.retry, submission, now)) {
+    request.arrival.at = *first;
+    ++counters.arrivals_kept;
+  }
+  if (submission.session)
+    request.session = &sessions.wake(submission.session, submission.tenant, now);
+  return request;
+}
+
+Request* Pool::State::find(RequestId id) {
+  const auto found = numbers.find(id);
+  return found == numbers.end() ? nullptr : &requests[found->second];
+}
+
+void Pool::State::enqueue(Request& request, TimePoint now) {
+  request.enqueued = now;
+  Session* session = request.session;
+  if (session != nullptr) {
+    ++session->queued;
+    session->waiting.push_back(request);
+    if (params.order.sessions == SessionOrder::session_boost) {
+      if (const auto recency = tracker.recency(session->key, now)) {
+        if (!request.boosted) ++counters.boosts;
+        request.boosted = true;
+        request.recency = *recency;
+      }
+    }
+    if (holding_endpoint(*session) != nullptr &&
+        std::ranges::find(waiting_holders, session->key) == waiting_holders.end()) {
+      waiting_holders.push_back(session->key);
+    }
+  }
+  if (request.tried.empty()) {
+    queue.push(request, session == nullptr || !session->running());
+  } else {
+    queue.push_retry(request);
+  }
+}
+
+void Pool::State::wait_over(Request& request) {
+  if (request.session == nullptr) return;
+  --request.session->queued;
+  request.session->waiting.remove(request);
+}
+
+void Pool::State::reject(Request& request, RejectReason reason, TimePoint now) {
+  ++counters.rejected[static_cast<std::size_t>(reason)];
+  decisions.emplace_back(Rejection{
+      .request = request.submission.id, .reason = reason, .retry_after = retry_after(reason, now)});
+  remembered.remember(params.retry, request.submission, request.arrival.at, now);
+  destroy(request, now);
+}
+
+void Pool::State::destroy(Request& request, TimePoint now) {
+  assert(!request.dispatched());
+  if (!request.tried.empty()) --retried;
+  if (request.session != nullptr) sessions.rest(*request.session, now);
+  const auto found = numbers.find(request.submission.id);
+  const Number number = found->second;
+  numbers.erase(found);
+  requests.erase(number);
+}
+
+// The queue is over its bound by `latest`, which has just come.
+void Pool::State::refuse_surplus(Request& latest, RejectReason reason, TimePoint now) {
+  const bool of_running_session = latest.session != nullptr && latest.session->running();
+  const auto over = [&] {
+    return queue.load().requests > params.limits.max_requests ||
+           queue.load().bytes > params.limits.max_bytes;
+  };
+  if (reason == RejectReason::queue_full && of_running_session) {
+    while (over()) {
+      Request* newcomer = queue.youngest_newcomer();
+      if (newcomer == nullptr) break;
+      queue.erase(*newcomer);
+      wait_over(*newcomer);
+      reject(*newcomer, RejectReason::displaced, now);
+    }
+    if (!over()) return;
+  }
+  queue.erase(latest);
+  wait_over(latest);
+  reject(latest, reason, now);
+}
+
+void Pool::State::turn_ended(Request& request, const Settlement& settlement, TimePoint now) {
+  const bool answered = request.answered || settlement.ending == Ending::finished;
+  switch (settlement.ending) {
+    case Ending::finished:
+      ++counters.finished;
+      break;
+    case Ending::failed:
+      ++counters.failed;
+      break;
+    case Ending::cancelled:
+      ++counters.cancelled;
+      break;
+  }
+  const Usage& usage = settlement.usage;
+  if (settlement.ending == Ending::finished) {
+    counters.prompt_tokens +=
+        count_of(usage.prompt_tokens.value_or(request.submission.prompt_tokens));
+    counters.output_tokens += count_of(usage.output_tokens.value_or(TokenCount(0)));
+  }
+  if (usage.cached_tokens) {
+    counters.reported_cached_tokens += count_of(*usage.cached_tokens);
+    counters.predicted_cached_tokens +=
+        count_of(request.submission.prompt_tokens - request.lease.uncached());
+  }
+
+  Session* session = request.session;
+  if (session == nullptr) return;
+  --session->in_flight;
+  if (!answered) return;
+  ++session->turns;
+  session->last_completed = now;
+  session->context_tokens =
+      std::max(session->context_tokens, context_after(request.submission, usage));
+  tracker.completed(session->key, now);
+  const auto recency = tracker.recency(session->key, now);
+  for (Request* waiting = session->waiting.first(); waiting != nullptr;
+       waiting = LinkedList<Request, OfSession>::after(*waiting)) {
+    queue.not_a_newcomer(*waiting);
+    if (!recency || params.order.sessions != SessionOrder::session_boost) continue;
+    if (!waiting->boosted) ++counters.boosts;
+    queue.boost(*waiting, *recency);
+  }
+}
+
+void Pool::State::end_lease(Request& request, TimePoint now) {
+  if (request.assumed_first_token != TimePoint::max()) {
+    assumed_first_tokens.erase(
+        {request.assumed_first_token, numbers.find(request.submission.id)->second});
+    request.assumed_first_token = TimePoint::max();
+  }
+  request.lease.give_back(now);
+  request.endpoint = nullptr;
+  --in_flight;
+}
+
+}  // namespace turnpike::core

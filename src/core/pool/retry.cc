@@ -1,0 +1,61 @@
+#include <algorithm>
+#include <cassert>
+
+#include "core/pool/state.h"
+
+namespace turnpike::core {
+namespace {
+
+// For how long nothing more is sent to an endpoint that said it was full, unless a request there finishes earlier.
+constexpr Duration kShedPause = std::chrono::seconds(1);
+
+}  // namespace
+
+// Whether the request, which has failed at all of `tried`, may be tried once more: attempts and deaths are bounded for each
+// request, and retries for the pool, so that a failing fleet is not hit by several times its load.
+bool Pool::State::may_retry(const Request& request) const {
+  if (request.attempt > params.retry.more_attempts || request.deaths >= params.retry.deadly)
+    return false;
+  const double active = static_cast<double>(requests.size());
+  const double allowed =
+      std::max<double>(params.retry.budget_minimum, params.retry.budget_share * active);
+  return static_cast<double>(retried) <= allowed &&
+         fleet.serves(request.submission.model, request.tried);
+}
+
+void Pool::failed(RequestId id, FailureKind kind, TimePoint now) {
+  State& s = *state_;
+  Request* request = s.find(id);
+  assert(request != nullptr && request->dispatched());
+  if (request == nullptr || !request->dispatched()) return;
+
+  Endpoint& endpoint = *request->endpoint;
+  if (kind == FailureKind::saturated) {
+    ++endpoint.sheds;
+    endpoint.sheds_until = now + kShedPause;
+  } else {
+    ++endpoint.failures;
+  }
+  if (endpoint.breaker.failure(s.params.breaker, kind, now)) ++s.counters.breaker_opened;
+  if (kind == FailureKind::died) ++request->deaths;
+  if (request->tried.empty()) ++s.retried;
+  request->tried.push_back(endpoint.spec.id);
+  if (request->session != nullptr) --request->session->in_flight;
+  s.end_lease(*request, now);
+  s.fleet.refresh(endpoint, now);
+  s.fleet.bury(endpoint);
+
+  if (!s.may_retry(*request)) {
+    s.reject(*request, RejectReason::attempts_exhausted, now);
+  } else if (Endpoint* other = s.place(*request, now)) {
+    request->enqueued = now;
+    s.dispatch(*request, *other, now);
+  } else if (kind == FailureKind::saturated) {
+    s.reject(*request, RejectReason::saturated, now);
+  } else {
+    s.enqueue(*request, now);
+  }
+  s.dispatch_all(now);
+}
+
+}  // namespace turnpike::core

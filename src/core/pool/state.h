@@ -1,0 +1,109 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <absl/container/btree_set.h>
+#include <absl/container/flat_hash_map.h>
+
+#include "core/placement/choose.h"
+#include "core/pool/fleet.h"
+#include "core/pool/flow_rate.h"
+#include "core/pool/pool.h"
+#include "core/pool/remembered_arrivals.h"
+#include "core/pool/request.h"
+#include "core/queue/boost_tracker.h"
+#include "core/queue/queue.h"
+#include "core/session/session_table.h"
+#include "core/session/slab.h"
+
+namespace turnpike::core {
+
+// What a pool consists of. The functions are spread over the files named beside them; every event ends in dispatch_all().
+struct Pool::State {
+  using Number = Slab<Request>::Number;
+
+  explicit State(const PoolParams& with)
+      : params(with),
+        fleet(params),
+        sessions(with.sessions),
+        tracker(with.order.boost),
+        queue(with.order) {}
+
+  PoolParams params;
+  Fleet fleet;  // outlives the requests, whose leases point into it
+  SessionTable sessions;
+  BoostTracker tracker;
+  Slab<Request> requests;
+  absl::flat_hash_map<RequestId, Number> numbers;
+  Queue queue;
+  RememberedArrivals remembered;
+  FlowRate dispatched_tokens;
+  PoolCounters counters;
+  std::vector<Decision> decisions;
+
+  // First tokens that are assumed, because the answer is not streamed.
+  absl::btree_set<std::pair<TimePoint, Number>> assumed_first_tokens;
+  // Sessions for which a slot is held and whose next turn waits all the same, because its endpoint has no room.
+  std::vector<SessionKey> waiting_holders;
+  std::uint64_t submissions = 0;
+  std::size_t in_flight = 0;
+  std::size_t retried = 0;      // active requests that have failed somewhere
+  std::uint32_t last_turn = 0;  // ordinal of the endpoint that round-robin chose last
+
+  std::vector<Candidate> candidates;  // scratch
+  std::vector<Endpoint*> candidate_endpoints;
+  ChoiceScratch scratch;
+
+  // requests.cc: life and death of a request, and its session's part in it
+  Request& create(const Submission& submission, TimePoint now);
+  Request* find(RequestId id);
+  void enqueue(Request& request, TimePoint now);
+  void wait_over(Request& request);  // what being queued meant to its session
+  void reject(Request& request, RejectReason reason, TimePoint now);
+  void destroy(Request& request, TimePoint now);
+  void refuse_surplus(Request& latest, RejectReason reason, TimePoint now);
+  void turn_ended(Request& request, const Settlement& settlement, TimePoint now);
+  void end_lease(Request& request, TimePoint now);
+
+  // dispatch.cc: who goes where
+  void dispatch_all(TimePoint now);
+  bool dispatch_next(TimePoint now);
+  bool dispatch_holder(TimePoint now);
+  Endpoint* place(const Request& request, TimePoint now);
+  void dispatch(Request& request, Endpoint& endpoint, TimePoint now);
+  Why why(const Request& request, TimePoint now) const;
+
+  // grace.cc: slots held for a session's next turn
+  void hold_slot(Session& session, Endpoint& endpoint, TimePoint now);
+  void release_hold(Session& session, TimePoint now);
+  Endpoint* holding_endpoint(const Session& session) const;
+
+  // retry.cc: another endpoint, or none
+  bool may_retry(const Request& request) const;
+
+  // deadlines.cc
+  void wake_endpoints(TimePoint now);
+  void assume_first_tokens(TimePoint now);
+  void expire_waits(TimePoint now);
+  std::optional<TimePoint> no_endpoint_deadline(ModelId model) const;
+  std::optional<TimePoint> queue_deadline() const;
+
+  // estimates.cc
+  static TokenCount uncached(const Request& request, const Endpoint& endpoint);
+  std::optional<Duration> predicted_wait(TokenCount ahead, TimePoint now) const;
+  Duration retry_after(RejectReason reason, TimePoint now) const;
+
+  // rebuild.cc: a new policy, or the contents of another pool
+  void rebuild_queue(std::vector<Request*> waiting, TimePoint now);
+  std::vector<Request*> withdraw_all();
+  void absorb(State& other, TimePoint now);
+
+  // audit.cc
+  std::string broken_invariant(TimePoint now);
+};
+
+}  // namespace turnpike::core

@@ -1,0 +1,119 @@
+#include "core/queue/lane.h"
+
+#include <cassert>
+#include <limits>
+
+namespace turnpike::core {
+namespace {
+
+enum Tier : std::int32_t { kOverdue = -1, kBoosted = 0, kOthers = 1 };
+
+}  // namespace
+
+Request* Lane::Group::earliest() const {
+  if (!by_arrival.empty()) return *by_arrival.begin();
+  return ranked.empty() ? nullptr : *ranked.begin();
+}
+
+void Lane::push(Request& request) {
+  request.rank = rank_of(request);
+  Group& group = group_of(request);
+  group.ranked.insert(&request);
+  if (!ranked_by_arrival(request)) group.by_arrival.insert(&request);
+}
+
+void Lane::erase(Request& request) {
+  Group& group = group_of(request);
+  [[maybe_unused]] const std::size_t erased = group.ranked.erase(&request);
+  assert(erased == 1);
+  if (!ranked_by_arrival(request)) group.by_arrival.erase(&request);
+  forget_passed();
+}
+
+bool Lane::dispatched(Request& request) {
+  erase(request);
+  const Request* earliest = earliest_bounded();
+  return earliest != nullptr && overtakes_.dispatched(request.arrival, earliest->arrival);
+}
+
+void Lane::boost(Request& request, std::uint64_t recency) {
+  if (params_.sessions != SessionOrder::session_boost) return;
+  Group& group = group_of(request);
+  group.ranked.erase(&request);
+  if (!ranked_by_arrival(request)) group.by_arrival.erase(&request);
+  request.boosted = true;
+  request.recency = recency;
+  push(request);
+}
+
+Lane::First Lane::first(Access access) const {
+  if (access == Access::none) return {};
+  Request* late = overdue(boosted_, true);
+  if (access == Access::all) {
+    Request* late_other = overdue(others_, false);
+    if (late == nullptr || (late_other != nullptr && late_other->arrival < late->arrival))
+      late = late_other;
+  }
+  if (late != nullptr) {
+    return {.request = late, .rank = {.tier = kOverdue, .arrival = late->arrival}, .overdue = true};
+  }
+  if (!boosted_.ranked.empty()) {
+    Request* request = *boosted_.ranked.begin();
+    return {.request = request, .rank = request->rank};
+  }
+  if (access == Access::boosted || others_.ranked.empty()) return {};
+  Request* request = *others_.ranked.begin();
+  return {.request = request, .rank = request->rank};
+}
+
+void Lane::list(std::size_t limit, std::vector<const Request*>& out) const {
+  const Request* const next = first(Access::all).request;
+  if (next != nullptr && limit > 0) out.push_back(next);
+  const std::size_t end = out.size() + limit - (next != nullptr && limit > 0 ? 1 : 0);
+  for (const Group* group : {&boosted_, &others_}) {
+    for (const Request* request : group->ranked) {
+      if (out.size() >= end) return;
+      if (request != next) out.push_back(request);
+    }
+  }
+}
+
+Rank Lane::rank_of(const Request& request) const {
+  if (!request.boosted) return {.tier = kOthers, .arrival = request.arrival};
+  if (ranked_by_arrival(request)) return {.tier = kBoosted, .arrival = request.arrival};
+  return {.tier = kBoosted,
+          .value = -static_cast<std::int64_t>(request.recency),
+          .arrival = request.arrival};
+}
+
+bool Lane::ranked_by_arrival(const Request& request) const {
+  return !request.boosted || params_.boost.among == BoostedFirst::fifo;
+}
+
+int Lane::max_overtakes(bool boosted) const {
+  return params_.boost.max_overtakes * (boosted ? 1 : params_.boost.unboosted_overtakes_factor);
+}
+
+Request* Lane::overdue(const Group& group, bool boosted) const {
+  const int limit = max_overtakes(boosted);
+  Request* earliest = group.earliest();
+  return limit > 0 && earliest != nullptr && overtakes_.of(earliest->arrival) >= limit ? earliest
+                                                                                       : nullptr;
+}
+
+const Request* Lane::earliest_bounded() const {
+  const Request* earliest = max_overtakes(true) > 0 ? boosted_.earliest() : nullptr;
+  const Request* other = max_overtakes(false) > 0 ? others_.earliest() : nullptr;
+  if (earliest == nullptr || (other != nullptr && other->arrival < earliest->arrival)) return other;
+  return earliest;
+}
+
+void Lane::forget_passed() {
+  if (const Request* earliest = earliest_bounded()) {
+    overtakes_.earliest_is(earliest->arrival);
+  } else {
+    overtakes_.nobody_waits();
+  }
+}
+
+}  // namespace turnpike::core

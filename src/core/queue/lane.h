@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include <absl/container/btree_set.h>
+
+#include "core/pool/request.h"
+#include "core/queue/order_params.h"
+#include "core/queue/overtakes.h"
+
+namespace turnpike::core {
+
+// Who may take the room there is: everybody, or only boosted requests (a slot held by grace with scope `boosted`).
+enum class Access : std::uint8_t { none, boosted, all };
+
+// The requests of one tenant and model that wait, in the order of their sessions. All of them can go wherever one can.
+// Push, erase and first are O(log n). It does not own the requests.
+class Lane {
+ public:
+  explicit Lane(const OrderParams& params) : params_(params) {}
+
+  void push(Request& request);
+  void erase(Request& request);
+  // The same as erase, and it counts as overtaking whoever came earlier. True if there was somebody.
+  bool dispatched(Request& request);
+  // It was boosted, or boosted again by a later completion. A boost is never withdrawn.
+  void boost(Request& request, std::uint64_t recency);
+
+  struct First {
+    Request* request = nullptr;
+    Rank rank;             // comparable between lanes of one order
+    bool overdue = false;  // first because it has been overtaken often enough
+  };
+  // The one whose turn is next among those that `access` admits; null if there is none.
+  [[nodiscard]] First first(Access access) const;
+
+  [[nodiscard]] std::size_t size() const { return boosted_.ranked.size() + others_.ranked.size(); }
+  [[nodiscard]] bool empty() const { return size() == 0; }
+  // All of them in order, at most `limit`, appended.
+  void list(std::size_t limit, std::vector<const Request*>& out) const;
+
+ private:
+  struct ByRank {
+    bool operator()(const Request* a, const Request* b) const { return a->rank < b->rank; }
+  };
+  struct ByArrival {
+    bool operator()(const Request* a, const Request* b) const { return a->arrival < b->arrival; }
+  };
+  struct Group {
+    absl::btree_set<Request*, ByRank> ranked;
+    absl::btree_set<Request*, ByArrival> by_arrival;  // empty where the rank is the arrival
+
+    [[nodiscard]] Request* earliest() const;
+  };
+
+  [[nodiscard]] Rank rank_of(const Request& request) const;
+  [[nodiscard]] bool ranked_by_arrival(const Request& request) const;
+  [[nodiscard]] int max_overtakes(bool boosted) const;
+  [[nodiscard]] Request* overdue(const Group& group, bool boosted) const;
+  // The earliest arrival whose overtakes are bounded; null if nobody's are.
+  [[nodiscard]] const Request* earliest_bounded() const;
+  Group& group_of(const Request& request) { return request.boosted ? boosted_ : others_; }
+  void forget_passed();
+
+  OrderParams params_;
+  Group boosted_;
+  Group others_;
+  Overtakes overtakes_;
+};
+
+}  // namespace turnpike::core
