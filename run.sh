@@ -26,4 +26,4 @@ cmake --build build/release --target turnpike >&2
 if $build_only; then exit 0; fi
 
 # exec: a Ctrl-C or a SIGTERM reaches the process that ends what it started.
-exec /usr/bin/python3 bench/kthena_c40.py --policies bypass,session-boost --speed "$speed"
+exec /usr/bin/python3 bench/kthena_c40.py --policies least-request,session-boost --speed "$speed"
