@@ -1,0 +1,368 @@
+#include "openai/body.h"
+
+#include <array>
+#include <cstring>
+
+#include <simdjson.h>
+
+#include "base/hash_chain.h"
+#include "openai/body_buffer.h"
+#include "openai/prompt_size.h"
+
+namespace turnpike::openai {
+
+namespace {
+
+namespace od = simdjson::ondemand;
+
+static_assert(BodyBuffer::kPadding >= simdjson::SIMDJSON_PADDING);
+
+constexpr std::size_t kKeepParser = std::size_t{1024} * 1024;
+
+// Top-level keys that are read. `prompt`: any field that holds what the model is to read.
+enum class Key : std::uint8_t {
+  none,
+  model,
+  stream,
+  stream_options,
+  user,
+  safety_identifier,
+  metadata,
+  session_id,
+  conversation_id,
+  prompt_cache_key,
+  prompt,
+};
+struct KnownKey {
+  std::string_view name;
+  Key key;
+};
+constexpr auto kKeys = std::to_array<KnownKey>({
+    {"model", Key::model},
+    {"messages", Key::prompt},
+    {"stream", Key::stream},
+    {"stream_options", Key::stream_options},
+    {"user", Key::user},
+    {"safety_identifier", Key::safety_identifier},
+    {"metadata", Key::metadata},
+    {"session_id", Key::session_id},
+    {"conversation_id", Key::conversation_id},
+    {"prompt_cache_key", Key::prompt_cache_key},
+    {"prompt", Key::prompt},
+    {"input", Key::prompt},
+    {"inputs", Key::prompt},
+    {"tools", Key::prompt},
+    {"functions", Key::prompt},
+    {"system", Key::prompt},
+    {"instructions", Key::prompt},
+    {"suffix", Key::prompt},
+    {"text", Key::prompt},
+    {"query", Key::prompt},
+    {"documents", Key::prompt},
+    {"text_1", Key::prompt},
+    {"text_2", Key::prompt},
+});
+
+// Index into kKeys, or its size.
+std::size_t find_key(std::string_view name) {
+  for (std::size_t i = 0; i < kKeys.size(); ++i) {
+    if (kKeys[i].name == name) return i;
+  }
+  return kKeys.size();
+}
+
+std::string_view trim_end(std::string_view text) {
+  const std::size_t last = text.find_last_not_of(" \t\r\n");
+  return text.substr(0, last + 1);
+}
+
+// Nothing may stand behind the object.
+bool at_end(od::document& document) {
+  const char* location = nullptr;
+  return document.current_location().get(location) != simdjson::SUCCESS;
+}
+
+BodyError not_json(simdjson::error_code error) {
+  if (error == simdjson::UTF8_ERROR) return {"The body is not valid UTF-8.", {}};
+  if (error == simdjson::EMPTY) return {"The body is empty; a JSON object was expected.", {}};
+  return {"The body is not valid JSON.", {}};
+}
+
+BodyError wrong_type(std::string_view field, std::string_view expected) {
+  return {"'" + std::string(field) + "' must be " + std::string(expected) + ".",
+          std::string(field)};
+}
+
+// One scan. Every step returns false after it has set `error`.
+struct Scan {
+  Route route;
+  std::string_view body;
+  BodyFacts facts = {};
+  BodyError error = {};
+  bool has_model = false;
+  bool has_user = false;
+  std::optional<Splice> usage_edit = {};  // from a stream_options that is there
+  bool saw_stream_options = false;
+  std::size_t object_at = 0;
+
+  bool refuse(BodyError with) {
+    error = std::move(with);
+    return false;
+  }
+  bool refuse(simdjson::error_code code) { return refuse(not_json(code)); }
+
+  // The raw bytes of a value, consumed.
+  bool raw_of(od::value& value, std::string_view& raw) {
+    od::json_type type{};
+    if (const auto code = value.type().get(type)) return refuse(code);
+    simdjson::error_code code = simdjson::SUCCESS;
+    if (type == od::json_type::array) {
+      od::array array;
+      code = value.get_array().get(array);
+      if (code == simdjson::SUCCESS) code = array.raw_json().get(raw);
+    } else if (type == od::json_type::object) {
+      od::object object;
+      code = value.get_object().get(object);
+      if (code == simdjson::SUCCESS) code = object.raw_json().get(raw);
+    } else {
+      raw = value.raw_json_token();
+    }
+    if (code != simdjson::SUCCESS) return refuse(code);
+    raw = trim_end(raw);
+    return true;
+  }
+
+  // A string, or `false` in `is_string` for any other type.
+  bool string_of(od::value& value, std::string& into, bool& is_string) {
+    od::json_type type{};
+    if (const auto code = value.type().get(type)) return refuse(code);
+    is_string = type == od::json_type::string;
+    if (!is_string) return true;
+    std::string_view text;
+    if (const auto code = value.get_string().get(text)) return refuse(code);
+    into.assign(text);
+    return true;
+  }
+
+  bool read_model(od::value& value) {
+    const std::string_view raw = trim_end(value.raw_json_token());
+    facts.model_at = static_cast<std::size_t>(raw.data() - body.data());
+    facts.model_size = raw.size();
+    bool is_string = false;
+    if (!string_of(value, facts.model, is_string)) return false;
+    if (!is_string || facts.model.empty()) return refuse(wrong_type("model", "a non-empty string"));
+    has_model = true;
+    return true;
+  }
+
+  bool read_bool(od::value& value, std::string_view name, bool& into) {
+    const std::string_view raw = trim_end(value.raw_json_token());
+    into = raw == "true";
+    return into || raw == "false" || raw == "null" || refuse(wrong_type(name, "a boolean"));
+  }
+
+  bool read_stream_options(od::value& value) {
+    saw_stream_options = true;
+    const std::string_view token = value.raw_json_token();
+    const auto at = static_cast<std::size_t>(token.data() - body.data());
+    if (trim_end(token) == "null") {
+      usage_edit = Splice{at, 4, R"({"include_usage":true})"};
+      return true;
+    }
+    od::json_type type{};
+    if (const auto code = value.type().get(type)) return refuse(code);
+    if (type != od::json_type::object) return refuse(wrong_type("stream_options", "an object"));
+    od::object object;
+    if (const auto code = value.get_object().get(object)) return refuse(code);
+    bool empty = true;
+    bool found = false;
+    for (auto entry : object) {
+      od::field field;
+      if (const auto code = std::move(entry).get(field)) return refuse(code);
+      empty = false;
+      std::string_view name;
+      if (const auto code = field.unescaped_key().get(name)) return refuse(code);
+      if (name != "include_usage") continue;
+      if (found)
+        return refuse(BodyError{"'stream_options.include_usage' is given twice.",
+                                "stream_options.include_usage"});
+      found = true;
+      od::value flag = field.value();
+      const std::string_view raw = trim_end(flag.raw_json_token());
+      if (!read_bool(flag, "stream_options.include_usage", facts.include_usage)) return false;
+      if (!facts.include_usage) {
+        usage_edit = Splice{static_cast<std::size_t>(raw.data() - body.data()), raw.size(), "true"};
+      }
+    }
+    if (!found)
+      usage_edit =
+          Splice{at + 1, 0, empty ? R"("include_usage":true)" : R"("include_usage":true,)"};
+    return true;
+  }
+
+  bool read_metadata(od::value& value) {
+    od::json_type type{};
+    if (const auto code = value.type().get(type)) return refuse(code);
+    if (type != od::json_type::object) return true;
+    od::object object;
+    if (const auto code = value.get_object().get(object)) return refuse(code);
+    for (auto entry : object) {
+      od::field field;
+      if (const auto code = std::move(entry).get(field)) return refuse(code);
+      std::string_view name;
+      if (const auto code = field.unescaped_key().get(name)) return refuse(code);
+      if (name == "session_id" && !read_session(field.value(), BodySession::metadata_session_id))
+        return false;
+    }
+    return true;
+  }
+
+  bool read_session(od::value value, BodySession field) {
+    std::string text;
+    bool is_string = false;
+    if (!string_of(value, text, is_string)) return false;
+    const bool first = facts.session_field == BodySession::none || field < facts.session_field;
+    if (is_string && !text.empty() && first) {
+      facts.session = std::move(text);
+      facts.session_field = field;
+    }
+    return true;
+  }
+
+  bool read_user(od::value& value, bool wins) {
+    std::string text;
+    bool is_string = false;
+    if (!string_of(value, text, is_string)) return false;
+    if (is_string && !text.empty() && (wins || !has_user)) facts.user = std::move(text);
+    has_user = has_user || wins;
+    return true;
+  }
+
+  bool read_prompt(od::value& value, std::size_t key) {
+    std::string_view raw;
+    if (!raw_of(value, raw)) return false;
+    if (raw.empty() || raw == "null") return true;
+    // The order of the fields must not matter, so each is hashed under its own seed and the sum taken.
+    facts.prompt_hash += hash_prompt(raw, key + 1);
+    const std::uint64_t ids = raw.front() == '[' ? count_token_ids(raw) : 0;
+    if (ids != 0) {
+      facts.prompt.token_ids += ids;
+      return true;
+    }
+    const PromptSize size = measure_text(raw);
+    facts.prompt.text_bytes += size.text_bytes;
+    facts.prompt.media += size.media;
+    return true;
+  }
+
+  bool read_field(od::field& field, std::size_t key) {
+    od::value value = field.value();
+    switch (kKeys[key].key) {
+      case Key::model:
+        return read_model(value);
+      case Key::stream:
+        return read_bool(value, "stream", facts.stream);
+      case Key::stream_options:
+        return !has_stream_options(route) || read_stream_options(value);
+      case Key::user:
+        return read_user(value, true);
+      case Key::safety_identifier:
+        return read_user(value, false);
+      case Key::metadata:
+        return read_metadata(value);
+      case Key::session_id:
+        return read_session(value, BodySession::session_id);
+      case Key::conversation_id:
+        return read_session(value, BodySession::conversation_id);
+      case Key::prompt_cache_key:
+        return read_session(value, BodySession::prompt_cache_key);
+      case Key::prompt:
+        return read_prompt(value, key);
+      case Key::none:
+        break;
+    }
+    return true;
+  }
+
+  // The key as it is compared: unescaped only where it holds an escape, which nearly none does.
+  bool key_of(od::field& field, std::string_view& name) {
+    const char* const raw = field.key().raw();
+    std::size_t length = 0;
+    while (raw[length] != '"' && raw[length] != '\\') ++length;
+    if (raw[length] == '"') {
+      name = {raw, length};
+      return true;
+    }
+    const auto code = field.unescaped_key().get(name);
+    return code == simdjson::SUCCESS || refuse(code);
+  }
+
+  bool read_document(od::document& document) {
+    od::json_type type{};
+    if (const auto code = document.type().get(type)) return refuse(code);
+    if (type != od::json_type::object)
+      return refuse(BodyError{"The body must be a JSON object.", {}});
+    od::object object;
+    if (const auto code = document.get_object().get(object)) return refuse(code);
+    object_at = body.find('{');
+    std::array<bool, kKeys.size()> seen{};
+    for (auto entry : object) {
+      od::field field;
+      if (const auto code = std::move(entry).get(field)) return refuse(code);
+      std::string_view name;
+      if (!key_of(field, name)) return false;
+      const std::size_t key = find_key(name);
+      if (key == kKeys.size()) continue;
+      if (seen[key]) {
+        const std::string_view twice = kKeys[key].name;
+        return refuse(
+            BodyError{"'" + std::string(twice) + "' is given twice.", std::string(twice)});
+      }
+      seen[key] = true;
+      if (!read_field(field, key)) return false;
+    }
+    return at_end(document) ||
+           refuse(BodyError{"The body goes on after the end of its JSON object.", {}});
+  }
+
+  bool conclude() {
+    if (!has_model && requires_model(route))
+      return refuse(BodyError{"'model' is missing.", "model"});
+    if (facts.prompt_hash == 0 && (facts.prompt.text_bytes != 0 || facts.prompt.token_ids != 0))
+      facts.prompt_hash = 1;
+    if (!facts.stream || !has_stream_options(route) || facts.include_usage) return true;
+    facts.ask_for_usage = std::move(usage_edit);
+    // There is at least `model` behind it, hence the comma.
+    if (!saw_stream_options) {
+      facts.ask_for_usage = Splice{object_at + 1, 0, R"("stream_options":{"include_usage":true},)"};
+    }
+    return true;
+  }
+};
+
+}  // namespace
+
+struct BodyScanner::State {
+  od::parser parser;
+};
+
+BodyScanner::BodyScanner() : state_(std::make_unique<State>()) {}
+BodyScanner::~BodyScanner() = default;
+BodyScanner::BodyScanner(BodyScanner&&) noexcept = default;
+BodyScanner& BodyScanner::operator=(BodyScanner&&) noexcept = default;
+
+std::expected<BodyFacts, BodyError> BodyScanner::scan(Route route, std::string_view body) {
+  Scan scan{.route = route, .body = body};
+  od::document document;
+  const simdjson::padded_string_view padded(body.data(), body.size(),
+                                            body.size() + simdjson::SIMDJSON_PADDING);
+  const auto code = state_->parser.iterate(padded).get(document);
+  const bool good = code == simdjson::SUCCESS ? scan.read_document(document) && scan.conclude()
+                                              : scan.refuse(code);
+  // The parser's index is four bytes for each byte of the largest body it has seen.
+  if (state_->parser.capacity() > kKeepParser) state_->parser = od::parser();
+  if (!good) return std::unexpected(std::move(scan.error));
+  return std::move(scan.facts);
+}
+
+}  // namespace turnpike::openai

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/pool/events.h"
+#include "openai/route.h"
+
+namespace turnpike::openai {
+
+// What one event of a stream was.
+struct EventFacts {
+  bool content =
+      false;  // non-empty content, reasoning, refusal or tool-call delta; told until the first such event only
+  bool usage_only = false;  // usage and no choices: kept from a client that had not asked for it
+  bool done = false;        // "[DONE]"
+  bool error = false;       // an error object in place of a chunk
+};
+
+// Watches the events of a streamed answer in passing. Most events are only searched for two keys; those that carry something are
+// parsed. Never fails: what it does not understand it passes over. One thread.
+class StreamUsage {
+ public:
+  explicit StreamUsage(Dialect dialect = Dialect::openai);
+  ~StreamUsage();
+  StreamUsage(StreamUsage&&) noexcept;
+  StreamUsage& operator=(StreamUsage&&) noexcept;
+
+  EventFacts feed(std::string_view payload);
+
+  // The latest that was said: engines may send running totals in every event.
+  [[nodiscard]] const core::Usage& usage() const { return usage_; }
+  [[nodiscard]] bool saw_content() const { return saw_content_; }
+  [[nodiscard]] bool saw_done() const { return saw_done_; }
+  // A finish reason was given: the answer is whole, though no [DONE] may follow (some engines send none).
+  [[nodiscard]] bool saw_finish() const { return saw_finish_; }
+  [[nodiscard]] bool ended_in_tool_call() const { return ended_in_tool_call_; }
+
+ private:
+  struct Parser;
+  EventFacts feed_openai(std::string_view payload);
+  EventFacts feed_anthropic(std::string_view payload);
+
+  Dialect dialect_;
+  core::Usage usage_;
+  bool saw_content_ = false;
+  bool saw_done_ = false;
+  bool saw_finish_ = false;
+  bool ended_in_tool_call_ = false;
+  std::unique_ptr<Parser> parser_;  // made when first needed
+};
+
+// Usage of an answer that is not a stream, from the last bytes of it: engines write usage behind the text. Holds at most
+// 2 x kKept bytes. One thread.
+class AnswerTail {
+ public:
+  static constexpr std::size_t kKept = std::size_t{16} * 1024;
+
+  void feed(std::string_view bytes);
+  // At the end of the body. Both know the OpenAI and the Anthropic field names.
+  [[nodiscard]] core::Usage usage() const;
+  [[nodiscard]] bool ended_in_tool_call() const;
+
+ private:
+  std::string tail_;
+};
+
+}  // namespace turnpike::openai
