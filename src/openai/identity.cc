@@ -59,7 +59,8 @@ bool may_name_session(std::string_view name) {
 bool is_other_session_header(std::string_view name) {
   constexpr std::string_view kPrefix = "x-";
   constexpr std::string_view kSuffix = "-session-id";
-  return name.size() > kPrefix.size() + kSuffix.size() - 1 &&
+  // They may share the dash: x-session-id itself, where another header is configured.
+  return name.size() >= kPrefix.size() + kSuffix.size() - 1 &&
          equals_ignoring_case(name.substr(0, kPrefix.size()), kPrefix) &&
          equals_ignoring_case(name.substr(name.size() - kSuffix.size()), kSuffix) &&
          !equals_ignoring_case(name, kParentSession);
