@@ -22,11 +22,11 @@ void lower(std::optional<TimePoint>& least, std::optional<TimePoint> other) {
 void Pool::advance(TimePoint now) {
   State& s = *state_;
   s.wake_endpoints(now);
-  s.assume_first_tokens(now);
   s.sessions.expire(now, kExpiriesPerStep);
   s.dispatch_all(now);
   s.expire_waits(now);
   s.dispatch_all(now);
+  s.assume_first_tokens(now);
 }
 
 std::optional<TimePoint> Pool::next_deadline() const {

@@ -1,7 +1,6 @@
 #include "core/queue/lane.h"
 
 #include <cassert>
-#include <limits>
 
 namespace turnpike::core {
 namespace {
@@ -11,22 +10,16 @@ enum Tier : std::int32_t { kOverdue = -1, kBoosted = 0, kOthers = 1 };
 }  // namespace
 
 Request* Lane::Group::earliest() const {
-  if (!by_arrival.empty()) return *by_arrival.begin();
-  return ranked.empty() ? nullptr : *ranked.begin();
+  if (!by_arrival.empty()) return by_arrival.begin()->second;
+  return ranked.empty() ? nullptr : ranked.begin()->second;
 }
 
 void Lane::push(Request& request) {
-  request.rank = rank_of(request);
-  Group& group = group_of(request);
-  group.ranked.insert(&request);
-  if (!ranked_by_arrival(request)) group.by_arrival.insert(&request);
+  insert(request);
 }
 
 void Lane::erase(Request& request) {
-  Group& group = group_of(request);
-  [[maybe_unused]] const std::size_t erased = group.ranked.erase(&request);
-  assert(erased == 1);
-  if (!ranked_by_arrival(request)) group.by_arrival.erase(&request);
+  remove(request);
   forget_passed();
 }
 
@@ -38,12 +31,10 @@ bool Lane::dispatched(Request& request) {
 
 void Lane::boost(Request& request, std::uint64_t recency) {
   if (params_.sessions != SessionOrder::session_boost) return;
-  Group& group = group_of(request);
-  group.ranked.erase(&request);
-  if (!ranked_by_arrival(request)) group.by_arrival.erase(&request);
+  remove(request);
   request.boosted = true;
   request.recency = recency;
-  push(request);
+  insert(request);
 }
 
 Lane::First Lane::first(Access access) const {
@@ -58,11 +49,11 @@ Lane::First Lane::first(Access access) const {
     return {.request = late, .rank = {.tier = kOverdue, .arrival = late->arrival}, .overdue = true};
   }
   if (!boosted_.ranked.empty()) {
-    Request* request = *boosted_.ranked.begin();
+    Request* request = boosted_.ranked.begin()->second;
     return {.request = request, .rank = request->rank};
   }
   if (access == Access::boosted || others_.ranked.empty()) return {};
-  Request* request = *others_.ranked.begin();
+  Request* request = others_.ranked.begin()->second;
   return {.request = request, .rank = request->rank};
 }
 
@@ -71,11 +62,25 @@ void Lane::list(std::size_t limit, std::vector<const Request*>& out) const {
   if (next != nullptr && limit > 0) out.push_back(next);
   const std::size_t end = out.size() + limit - (next != nullptr && limit > 0 ? 1 : 0);
   for (const Group* group : {&boosted_, &others_}) {
-    for (const Request* request : group->ranked) {
+    for (const auto& [rank, request] : group->ranked) {
       if (out.size() >= end) return;
       if (request != next) out.push_back(request);
     }
   }
+}
+
+void Lane::insert(Request& request) {
+  request.rank = rank_of(request);
+  Group& group = group_of(request);
+  group.ranked.emplace(request.rank, &request);
+  if (!ranked_by_arrival(request)) group.by_arrival.emplace(request.arrival, &request);
+}
+
+void Lane::remove(Request& request) {
+  Group& group = group_of(request);
+  [[maybe_unused]] const std::size_t erased = group.ranked.erase({request.rank, &request});
+  assert(erased == 1);
+  if (!ranked_by_arrival(request)) group.by_arrival.erase({request.arrival, &request});
 }
 
 Rank Lane::rank_of(const Request& request) const {

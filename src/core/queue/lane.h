@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include <absl/container/btree_set.h>
@@ -41,15 +42,12 @@ class Lane {
   void list(std::size_t limit, std::vector<const Request*>& out) const;
 
  private:
-  struct ByRank {
-    bool operator()(const Request* a, const Request* b) const { return a->rank < b->rank; }
-  };
-  struct ByArrival {
-    bool operator()(const Request* a, const Request* b) const { return a->arrival < b->arrival; }
-  };
+  // The keys stand in the trees, so that a search touches no request.
+  using ByRank = absl::btree_set<std::pair<Rank, Request*>>;
+  using ByArrival = absl::btree_set<std::pair<Arrival, Request*>>;
   struct Group {
-    absl::btree_set<Request*, ByRank> ranked;
-    absl::btree_set<Request*, ByArrival> by_arrival;  // empty where the rank is the arrival
+    ByRank ranked;
+    ByArrival by_arrival;  // empty where the rank is the arrival
 
     [[nodiscard]] Request* earliest() const;
   };
@@ -60,6 +58,8 @@ class Lane {
   [[nodiscard]] Request* overdue(const Group& group, bool boosted) const;
   // The earliest arrival whose overtakes are bounded; null if nobody's are.
   [[nodiscard]] const Request* earliest_bounded() const;
+  void insert(Request& request);
+  void remove(Request& request);
   Group& group_of(const Request& request) { return request.boosted ? boosted_ : others_; }
   void forget_passed();
 

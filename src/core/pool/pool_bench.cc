@@ -1,0 +1,126 @@
+#include <benchmark/benchmark.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "core/pool/pool.h"
+
+// What one request costs the policy's owner: submission, dispatch and settlement together.
+namespace turnpike::core {
+namespace {
+
+constexpr int kRunningPerEndpoint = 16;
+
+Submission request(std::uint64_t id, std::uint64_t session, ModelId model) {
+  return {.id = RequestId(id),
+          .model = model,
+          .session = SessionKey(session),
+          .tenant = TenantKey(session % 50),
+          .prompt_tokens = TokenCount(2000),
+          .body_bytes = ByteCount(8000),
+          .streaming = true};
+}
+
+// A pool with all slots taken and `queued` requests waiting, from `sessions` sessions. Every step settles one request, which
+// dispatches another, and submits a new one.
+void saturated(benchmark::State& state) {
+  PoolParams params;
+  params.admission.rule = AdmissionRule::inflight;
+  params.admission.limit = kRunningPerEndpoint;
+  params.limits.max_requests = 1'000'000;
+  params.limits.max_bytes = ByteCount(std::int64_t{1} << 40);
+  params.waits.queue_timeout = kForever;
+  const auto queued = static_cast<std::uint64_t>(state.range(0));
+  const auto endpoints = static_cast<std::uint32_t>(state.range(1));
+  const auto sessions = static_cast<std::uint64_t>(state.range(2));
+
+  Pool pool(params);
+  TimePoint now{};
+  for (std::uint32_t e = 0; e < endpoints; ++e) {
+    pool.add_endpoint({.id = EndpointId(e), .name = std::to_string(e), .models = {ModelId(1)}},
+                      now);
+  }
+  Random random(1);
+  std::vector<RequestId> running;
+  const auto look = [&] {
+    for (const Decision& decision : pool.take_decisions()) {
+      if (const auto* d = std::get_if<Dispatch>(&decision)) running.push_back(d->request);
+    }
+  };
+  std::uint64_t id = 0;
+  for (; id < queued + endpoints * kRunningPerEndpoint; ++id) {
+    pool.submit(request(id, random.below(sessions), ModelId(1)), now);
+    look();
+  }
+  for (auto _ : state) {
+    now += std::chrono::microseconds(100);
+    const std::size_t chosen = random.below(running.size());
+    const RequestId ended = running[chosen];
+    running[chosen] = running.back();
+    running.pop_back();
+    pool.settle(ended, {}, now);
+    ++id;
+    pool.submit(request(id, random.below(sessions), ModelId(1)), now);
+    look();
+    benchmark::DoNotOptimize(pool.next_deadline());
+  }
+  state.counters["queued"] = static_cast<double>(pool.view(now).queued);
+}
+BENCHMARK(saturated)
+    ->ArgNames({"queued", "endpoints", "sessions"})
+    ->Args({0, 100, 10'000})
+    ->Args({1'000, 100, 10'000})
+    ->Args({10'000, 100, 10'000})
+    ->Args({10'000, 1'000, 10'000})
+    ->Args({10'000, 100, 1'000'000});
+
+// Another model's requests wait for endpoints that are full; this one's endpoint is idle.
+void beside_a_saturated_model(benchmark::State& state) {
+  PoolParams params;
+  params.admission.rule = AdmissionRule::inflight;
+  params.admission.limit = 1;
+  params.limits.max_requests = 1'000'000;
+  params.limits.max_bytes = ByteCount(std::int64_t{1} << 40);
+  params.waits.queue_timeout = kForever;
+  Pool pool(params);
+  TimePoint now{};
+  pool.add_endpoint({.id = EndpointId(1), .name = "full", .models = {ModelId(1)}}, now);
+  pool.add_endpoint({.id = EndpointId(2), .name = "idle", .models = {ModelId(2)}}, now);
+  std::uint64_t id = 0;
+  for (; id < static_cast<std::uint64_t>(state.range(0)) + 1; ++id) {
+    pool.submit(request(id, id, ModelId(1)), now);
+  }
+  for (auto _ : state) {
+    now += std::chrono::microseconds(100);
+    ++id;
+    pool.submit(request(id, id % 100, ModelId(2)), now);
+    pool.settle(RequestId(id), {}, now);
+    benchmark::DoNotOptimize(pool.take_decisions());
+  }
+}
+BENCHMARK(beside_a_saturated_model)->ArgName("queued")->Arg(0)->Arg(10'000);
+
+// Nothing waits: every endpoint is a candidate for every request.
+void idle(benchmark::State& state) {
+  Pool pool(PoolParams{});
+  TimePoint now{};
+  for (std::uint32_t e = 0; e < static_cast<std::uint32_t>(state.range(0)); ++e) {
+    pool.add_endpoint({.id = EndpointId(e), .name = std::to_string(e), .models = {ModelId(1)}},
+                      now);
+  }
+  std::uint64_t id = 0;
+  for (auto _ : state) {
+    now += std::chrono::microseconds(100);
+    ++id;
+    pool.submit(request(id, id % 1000, ModelId(1)), now);
+    pool.first_token(RequestId(id), now);
+    pool.settle(RequestId(id), {}, now);
+    benchmark::DoNotOptimize(pool.take_decisions());
+  }
+}
+BENCHMARK(idle)->ArgName("endpoints")->Arg(1)->Arg(10)->Arg(100)->Arg(1'000);
+
+}  // namespace
+}  // namespace turnpike::core

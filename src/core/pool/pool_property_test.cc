@@ -1,0 +1,106 @@
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "core/pool/history_test_support.h"
+
+namespace rc {
+
+template <>
+struct Arbitrary<turnpike::core::Step> {
+  static Gen<turnpike::core::Step> arbitrary() {
+    using turnpike::core::Step;
+    return gen::build<Step>(
+        gen::set(&Step::event), gen::set(&Step::choice),
+        gen::set(&Step::pause_us, gen::oneOf(gen::just(0U), gen::inRange(0U, 400'000U))));
+  }
+};
+
+}  // namespace rc
+
+namespace turnpike::core {
+namespace {
+
+// Policies that differ in every mechanism the pool has.
+std::vector<PoolParams> policies() {
+  std::vector<PoolParams> all;
+  for (const std::string_view name : preset_names()) all.push_back(*preset(name));
+
+  PoolParams tight;
+  tight.policy = "tight";
+  tight.admission.limit = 2;
+  tight.limits = {.max_requests = 20, .max_bytes = ByteCount(60'000), .max_tenant_requests = 8};
+  tight.sessions.max_sessions = 8;
+  tight.order.boost.max_sessions = 4;
+  all.push_back(tight);
+
+  PoolParams grace = tight;
+  grace.policy = "grace";
+  grace.admission.rule = AdmissionRule::inflight;
+  grace.grace.period = std::chrono::milliseconds(300);
+  all.push_back(grace);
+  grace.policy = "shared grace";
+  grace.grace.scope = GraceScope::boosted;
+  all.push_back(grace);
+
+  PoolParams unlimited;
+  unlimited.policy = "gauges alone";
+  unlimited.admission.limit = 0;
+  unlimited.sessions.ttl = std::chrono::seconds(2);
+  all.push_back(unlimited);
+
+  PoolParams patient = tight;
+  patient.policy = "patient";
+  patient.waits.queue_timeout = kForever;
+  patient.admission.limit = 1;
+  all.push_back(patient);
+  return all;
+}
+
+TEST(PoolProperties, InvariantsHoldAfterEveryEventOfEveryHistory) {
+  for (const PoolParams& params : policies()) {
+    SCOPED_TRACE(params.policy);
+    const bool held = rc::check(params.policy, [&](const std::vector<Step>& steps) {
+      History history(params);
+      for (const Step& step : steps) history.play(step);
+      history.finish();
+      RC_ASSERT(history.fault() == "");
+    });
+    EXPECT_TRUE(held);
+  }
+}
+
+// TURNPIKE_HISTORY_EVENTS sets the length; a million takes minutes.
+TEST(PoolProperties, InvariantsHoldThroughALongHistory) {
+  const char* const wanted = std::getenv("TURNPIKE_HISTORY_EVENTS");
+  const int events = wanted == nullptr ? 2'000 : std::atoi(wanted);
+  std::uint64_t seed = 1;
+  for (const PoolParams& params : policies()) {
+    History history(params);
+    Random random(++seed);
+    for (int i = 0; i < events && history.fault().empty(); ++i) history.play(random_step(random));
+    history.finish();
+    EXPECT_EQ(history.fault(), "") << params.policy;
+    EXPECT_GT(history.dispatches(), static_cast<std::uint64_t>(events) / 10) << params.policy;
+  }
+}
+
+TEST(PoolProperties, TheSameEventsGiveTheSameDecisions) {
+  for (const PoolParams& params : policies()) {
+    std::uint64_t digests[2];
+    for (std::uint64_t& digest : digests) {
+      History history(params);
+      Random random(42);
+      for (int i = 0; i < 2'000; ++i) history.play(random_step(random));
+      digest = history.digest();
+    }
+    EXPECT_EQ(digests[0], digests[1]) << params.policy;
+    EXPECT_NE(digests[0], 0U);
+  }
+}
+
+}  // namespace
+}  // namespace turnpike::core
