@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fails on what clang-tidy-19 finds with the project's .clang-tidy.
 
-usage: scripts/check_tidy.py [--all]      without --all: pure folders and changed files
+usage: scripts/check_tidy.py [--all]      without --all: pure folders and changed files, without tests
 A file that has not changed since it was last found clean, nor anything that it includes from src/, is not checked again.
 """
 import concurrent.futures
@@ -17,8 +17,10 @@ from checked_files import ROOT
 def main():
     build = ROOT / "build" / "release"
     compiled = {pathlib.Path(entry["file"]) for entry in checked_files.compile_commands(build)}
+    everything = "--all" in sys.argv
     # Fuzz targets and benchmarks belong to builds of their own.
-    sources = [s for s in checked_files.select(".cc", "--all" in sys.argv) if s in compiled]
+    sources = [s for s in checked_files.select(".cc", everything)
+               if s in compiled and (everything or not checked_files.TEST.search(s.name))]
     flags = checked_files.flags_by_folder(build)
     settings = (ROOT / ".clang-tidy").read_text()
     stamps = ROOT / "build" / "checked" / "tidy"

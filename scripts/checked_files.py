@@ -10,6 +10,8 @@ import shlex
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+# A test costs clang-tidy ten seconds (gtest, rapidcheck); only scripts/lint-all.sh looks at them.
+TEST = re.compile(r"_(test|bench|fuzz|test_support)\.(cc|h)$")
 PURE_FOLDERS = ["base", "core", "engine"]
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 
