@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace turnpike::backend {
+
+inline constexpr std::size_t kMaxModels = 1'000;   // of one endpoint; further ones are ignored
+inline constexpr std::size_t kMaxModelName = 256;  // bytes; longer ones are ignored
+
+// The names in an answer of GET /v1/models ({"data":[{"id":...}]}), each once, in the engine's order. Names that are empty,
+// too long or hold control characters are left out. Error: not such an answer.
+Expected<std::vector<std::string>> parse_models(std::string_view json);
+
+}  // namespace turnpike::backend

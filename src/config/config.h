@@ -1,0 +1,236 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/units.h"
+#include "core/preset/preset.h"
+
+// What a user can set, as plain data with the defaults. describe.h names every key; a key whose default is the preset's is an
+// optional here, and unset leaves the preset alone. Durations are policy time.
+namespace turnpike::config {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+// One model server.
+struct Backend {
+  std::string url;
+  std::string name;                 // empty: made from the URL
+  std::vector<std::string> models;  // empty: as its /v1/models says
+  int slots = 0;                    // 0: learned
+  TokenCount capacity{0};           // 0: as it reports
+  std::string api_key;              // secret
+
+  friend bool operator==(const Backend&, const Backend&) = default;
+};
+
+struct SessionConfig {
+  std::vector<std::string> headers = {"X-Session-ID"};
+  bool well_known_headers = true;
+  bool body_fields = true;
+  std::string hash_key;  // secret; empty: drawn at the start
+
+  friend bool operator==(const SessionConfig&, const SessionConfig&) = default;
+};
+
+struct LimitConfig {
+  // Of clients.
+  ByteCount body{std::int64_t{64} << 20};
+  ByteCount head{std::int64_t{64} << 10};
+  std::size_t header_fields = 128;
+  ByteCount target{std::int64_t{8} << 10};
+  std::size_t connections = 10'000;  // of one worker
+
+  // Of endpoints.
+  ByteCount upstream_head{std::int64_t{64} << 10};
+  std::size_t upstream_header_fields = 128;
+  std::size_t idle_upstreams = 256;  // kept connections to one endpoint, of one worker
+  ByteCount scrape_body{std::int64_t{16} << 20};
+
+  // Of each pool's queue.
+  std::optional<std::size_t> queued_requests;
+  std::optional<ByteCount> queued_bytes;
+  std::optional<std::size_t> tenant_queued_requests;
+  std::optional<ByteCount> tenant_queued_bytes;
+  std::optional<bool> bound_anonymous;
+  std::optional<std::size_t> sessions;
+  std::optional<Duration> session_ttl;
+
+  friend bool operator==(const LimitConfig&, const LimitConfig&) = default;
+};
+
+struct TimeoutConfig {
+  // Of clients.
+  Duration head = seconds(30);
+  Duration body_pause = seconds(30);
+  Duration keep_alive = seconds(75);
+  Duration client_write = minutes(2);
+
+  // Of requests that wait.
+  std::optional<Duration> queue;  // kForever: off
+  std::optional<Duration> no_endpoint_wait;
+
+  // Of endpoints.
+  Duration connect = seconds(1);
+  Duration first_byte = minutes(10);
+  Duration stream_idle = minutes(2);
+  Duration upstream_idle = seconds(4);
+
+  // Of the end.
+  Duration drain_settle{0};  // unready, but still listening
+  Duration drain = minutes(5);
+
+  friend bool operator==(const TimeoutConfig&, const TimeoutConfig&) = default;
+};
+
+struct RetryConfig {
+  std::optional<int> more_attempts;
+  std::optional<double> budget_share;
+  std::optional<int> budget_minimum;
+  std::optional<int> deadly;
+  std::optional<Duration> remember_arrival;
+  std::optional<std::size_t> max_remembered;
+
+  friend bool operator==(const RetryConfig&, const RetryConfig&) = default;
+};
+
+struct BreakerConfig {
+  std::optional<int> failures;
+  std::optional<Duration> open_time;
+  std::optional<Duration> max_open_time;
+  std::optional<double> panic_threshold;
+
+  friend bool operator==(const BreakerConfig&, const BreakerConfig&) = default;
+};
+
+struct HealthConfig {
+  bool active = true;
+  std::string path = "/health";
+  Duration interval = seconds(2);
+  Duration timeout = seconds(1);
+  int unhealthy_after = 3;
+  int healthy_after = 1;
+  BreakerConfig breaker;
+
+  friend bool operator==(const HealthConfig&, const HealthConfig&) = default;
+};
+
+struct GaugeConfig {
+  std::string path = "/metrics";
+  Duration interval = seconds(1);
+  Duration timeout = seconds(1);
+
+  friend bool operator==(const GaugeConfig&, const GaugeConfig&) = default;
+};
+
+struct ModelsConfig {
+  Duration interval = seconds(10);
+  Duration timeout = seconds(1);
+
+  friend bool operator==(const ModelsConfig&, const ModelsConfig&) = default;
+};
+
+enum class AccessLogFormat : std::uint8_t { off, text, json };
+
+struct AccessLogConfig {
+  AccessLogFormat format = AccessLogFormat::off;
+  std::string output = "stdout";  // stdout, stderr, or a file to append to
+  std::size_t queue = 16'384;     // lines that may wait to be written; more are dropped and counted
+
+  friend bool operator==(const AccessLogConfig&, const AccessLogConfig&) = default;
+};
+
+enum class LogLevel : std::uint8_t { debug, info, warning, error, off };
+
+struct LogConfig {
+  LogLevel level = LogLevel::info;
+
+  friend bool operator==(const LogConfig&, const LogConfig&) = default;
+};
+
+struct MetricsConfig {
+  std::size_t max_models = 100;  // distinct model names in labels; further ones are "other"
+
+  friend bool operator==(const MetricsConfig&, const MetricsConfig&) = default;
+};
+
+struct BoostConfig {
+  std::optional<core::BoostedFirst> among;
+  std::optional<std::size_t> max_sessions;
+  std::optional<Duration> ttl;
+  std::optional<int> max_overtakes;
+  std::optional<int> unboosted_overtakes_factor;
+
+  friend bool operator==(const BoostConfig&, const BoostConfig&) = default;
+};
+
+struct AdmissionConfig {
+  std::optional<core::AdmissionRule> rule;
+  std::optional<int> limit;
+  std::optional<int> waiting_tolerance;
+  std::optional<int> fallback_limit;
+
+  friend bool operator==(const AdmissionConfig&, const AdmissionConfig&) = default;
+};
+
+struct GraceConfig {
+  std::optional<Duration> period;
+  std::optional<core::GraceScope> scope;
+
+  friend bool operator==(const GraceConfig&, const GraceConfig&) = default;
+};
+
+struct PlacementConfig {
+  std::optional<std::vector<core::WeightedScorer>> scorers;
+  std::optional<double> load_bound;
+  std::optional<double> tie;
+
+  friend bool operator==(const PlacementConfig&, const PlacementConfig&) = default;
+};
+
+// The constants of the policies.
+struct ExpertConfig {
+  std::optional<core::SessionOrder> order;
+  BoostConfig boost;
+  AdmissionConfig admission;
+  GraceConfig grace;
+  PlacementConfig placement;
+
+  friend bool operator==(const ExpertConfig&, const ExpertConfig&) = default;
+};
+
+struct Config {
+  std::string listen = "127.0.0.1:8080";
+  std::string admin = "127.0.0.1:9901";
+  std::optional<int> workers;  // unset: one less than the cores, at least 1
+  double speed = 1.0;
+  std::string policy = "session-boost";
+  std::vector<Backend> backends;
+  bool response_headers = true;
+  SessionConfig session;
+  LimitConfig limits;
+  TimeoutConfig timeouts;
+  RetryConfig retries;
+  HealthConfig health;
+  GaugeConfig gauges;
+  ModelsConfig models;
+  AccessLogConfig access_log;
+  LogConfig log;
+  MetricsConfig metrics;
+  ExpertConfig expert;
+
+  friend bool operator==(const Config&, const Config&) = default;
+};
+
+// The preset that the configuration names, with what it overrides. Unknown names do not come through load(); for one that is
+// set by hand this is the default preset.
+core::PoolParams pool_params(const Config& config);
+// The same configuration with every optional filled in from the preset (except `workers`): what is in force.
+Config resolved(const Config& config);
+
+}  // namespace turnpike::config
