@@ -55,6 +55,7 @@ Endpoint& Fleet::adopt(std::unique_ptr<Endpoint> endpoint, TimePoint now) {
 
 std::vector<std::unique_ptr<Endpoint>> Fleet::release_all() {
   std::vector<std::unique_ptr<Endpoint>> released;
+  released.reserve(endpoints_.size());
   for (auto& [id, endpoint] : endpoints_) released.push_back(std::move(endpoint));
   *this = Fleet(*params_);
   return released;
