@@ -23,6 +23,11 @@ void Pool::submit(const Submission& submission, TimePoint now) {
   if (refusal && !request.dispatched()) s.refuse_surplus(request, *refusal, now);
 }
 
+bool Pool::is_dispatched(RequestId id) const {
+  const Request* request = state_->find(id);
+  return request != nullptr && request->dispatched();
+}
+
 bool Pool::cancel(RequestId id, TimePoint now) {
   State& s = *state_;
   Request* request = s.find(id);

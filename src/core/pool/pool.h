@@ -51,6 +51,8 @@ class Pool {
   void advance(TimePoint now);
 
   [[nodiscard]] std::optional<TimePoint> next_deadline() const;
+  // Dispatched and neither settled nor failed since.
+  [[nodiscard]] bool is_dispatched(RequestId request) const;
 
   // Takes over the endpoints, requests and sessions of a pool that turned out to share a model with
   // this one: queues merge by arrival, ledgers are kept, the policy is this pool's. `other` is left

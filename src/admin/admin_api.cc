@@ -1,0 +1,238 @@
+#include "admin/admin_api.h"
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "admin/views_json.h"
+#include "base/ascii.h"
+#include "gateway/ask.h"
+
+namespace turnpike::admin {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kMaxListed = 1000;
+constexpr std::size_t kDefaultListed = 100;
+constexpr std::string_view kJson = "application/json";
+
+std::size_t limit_of(const net::Exchange& exchange) {
+  const auto limit = parse_unsigned<std::size_t>(exchange.query("limit"));
+  return std::clamp<std::size_t>(limit.value_or(kDefaultListed), 1, kMaxListed);
+}
+
+net::Task<void> respond(net::Exchange& exchange, int status, const Json& body) {
+  co_await exchange.respond(status, kJson, body.dump(2) + "\n");
+}
+
+net::Task<void> not_found(net::Exchange& exchange, std::string message) {
+  co_await respond(exchange, 404, {{"error", std::move(message)}});
+}
+
+net::HttpServerLimits limits() {
+  net::HttpServerLimits limits;
+  limits.body_bytes = std::size_t{1} << 20U;
+  limits.connections = 256;
+  return limits;
+}
+
+}  // namespace
+
+AdminApi::AdminApi(gateway::Gateway& gateway)
+    : gateway_(gateway),
+      server_(
+          gateway.control(), [this](net::Exchange& exchange) { return handle(exchange); },
+          limits()) {}
+
+net::Task<void> AdminApi::handle(net::Exchange& exchange) {
+  const std::string_view path = exchange.path();
+  const std::string_view method = exchange.head().method;
+  const bool reads = method == "GET" || method == "HEAD";
+  constexpr std::string_view session_prefix = "/api/sessions/";
+  if (path.starts_with(session_prefix) && path.ends_with("/end") && method == "POST") {
+    co_await end_session(
+        exchange, path.substr(session_prefix.size(), path.size() - session_prefix.size() - 4));
+  } else if (!reads) {
+    co_await respond(exchange, 405, {{"error", fmt::format("{} does not allow {}", path, method)}});
+  } else if (path == "/healthz") {
+    co_await exchange.respond(200, "text/plain", "ok\n");
+  } else if (path == "/readyz") {
+    co_await readyz(exchange);
+  } else if (path == "/metrics") {
+    co_await metrics(exchange);
+  } else if (path == "/api/pools") {
+    co_await pools(exchange, {});
+  } else if (path.starts_with("/api/pools/")) {
+    co_await pools(exchange, path.substr(std::string_view("/api/pools/").size()));
+  } else if (path == "/api/endpoints") {
+    co_await endpoints(exchange);
+  } else if (path == "/api/queue") {
+    co_await queue(exchange);
+  } else if (path == "/api/sessions") {
+    co_await sessions(exchange);
+  } else if (path.starts_with(session_prefix)) {
+    co_await session(exchange, path.substr(session_prefix.size()));
+  } else {
+    co_await not_found(exchange, fmt::format("there is no {} here", path));
+  }
+}
+
+net::Task<void> AdminApi::readyz(net::Exchange& exchange) {
+  const std::size_t dispatchable = co_await gateway::ask(
+      gateway_.owner(), gateway_.control(), [](gateway::Pools& pools, TimePoint now) {
+        std::size_t sum = 0;
+        for (const auto& listed : pools.list()) sum += listed.pool->view(now).dispatchable;
+        return sum;
+      });
+  const bool ready = dispatchable > 0 && !gateway_.draining();
+  co_await exchange.respond(ready ? 200 : 503, "text/plain",
+                            gateway_.draining() ? "draining\n"
+                            : ready             ? "ready\n"
+                                                : "no endpoint\n");
+}
+
+net::Task<void> AdminApi::metrics(net::Exchange& exchange) {
+  const std::string text = co_await gateway_.metrics().scrape(gateway_);
+  co_await exchange.respond(200, "text/plain; version=0.0.4; charset=utf-8", text);
+}
+
+net::Task<void> AdminApi::pools(net::Exchange& exchange, std::string_view model) {
+  const auto directory = gateway_.board().current();
+  struct Seen {
+    std::vector<ModelId> models;
+    core::PoolView view;
+  };
+  const std::vector<Seen> seen = co_await gateway::ask(
+      gateway_.owner(), gateway_.control(), [](gateway::Pools& pools, TimePoint now) {
+        std::vector<Seen> all;
+        for (auto& listed : pools.list())
+          all.push_back({std::move(listed.models), listed.pool->view(now)});
+        return all;
+      });
+  Json list = Json::array();
+  for (const Seen& pool : seen) {
+    Json names = Json::array();
+    for (const ModelId id : pool.models) names.push_back(directory->model_names.at(id.value()));
+    if (!model.empty() && std::ranges::find(names, Json(model)) == names.end()) continue;
+    list.push_back(to_json(pool.view, names));
+  }
+  if (model.empty()) {
+    co_await respond(exchange, 200, {{"pools", std::move(list)}});
+  } else if (list.empty()) {
+    co_await not_found(exchange, fmt::format("no pool serves the model '{}'", model));
+  } else {
+    co_await respond(exchange, 200, list[0]);
+  }
+}
+
+net::Task<void> AdminApi::endpoints(net::Exchange& exchange) {
+  const std::vector<core::EndpointView> views = co_await gateway::ask(
+      gateway_.owner(), gateway_.control(), [](gateway::Pools& pools, TimePoint now) {
+        std::vector<core::EndpointView> all;
+        for (const auto& listed : pools.list()) {
+          for (auto& view : listed.pool->endpoints(now)) all.push_back(std::move(view));
+        }
+        return all;
+      });
+  Json list = Json::array();
+  for (const gateway::Fleet::Status& status : gateway_.fleet().status()) {
+    const auto view = std::ranges::find(views, status.id, &core::EndpointView::id);
+    list.push_back(to_json(status, view == views.end() ? nullptr : &*view));
+  }
+  co_await respond(exchange, 200, {{"endpoints", std::move(list)}});
+}
+
+net::Task<void> AdminApi::queue(net::Exchange& exchange) {
+  const auto directory = gateway_.board().current();
+  struct Seen {
+    std::size_t queued = 0;
+    std::vector<core::QueuedView> listed;
+  };
+  const Seen seen = co_await gateway::ask(
+      gateway_.owner(), gateway_.control(),
+      [limit = limit_of(exchange)](gateway::Pools& pools, TimePoint now) {
+        Seen all;
+        for (const auto& listed : pools.list()) {
+          all.queued += listed.pool->view(now).queued;
+          for (auto& view : listed.pool->queue(limit - all.listed.size(), now))
+            all.listed.push_back(view);
+          if (all.listed.size() >= limit) break;
+        }
+        return all;
+      });
+  Json list = Json::array();
+  for (const core::QueuedView& view : seen.listed) {
+    list.push_back(to_json(view, directory->model_names.at(view.model.value())));
+  }
+  co_await respond(exchange, 200, {{"queued", seen.queued}, {"requests", std::move(list)}});
+}
+
+net::Task<void> AdminApi::sessions(net::Exchange& exchange) {
+  const auto after = parse_unsigned<std::uint32_t>(exchange.query("after")).value_or(0);
+  const auto pool_index = parse_unsigned<std::size_t>(exchange.query("pool")).value_or(0);
+  const core::SessionPage page = co_await gateway::ask(
+      gateway_.owner(), gateway_.control(),
+      [limit = limit_of(exchange), after, pool_index](gateway::Pools& pools, TimePoint now) {
+        const auto all = pools.list();
+        return pool_index < all.size() ? all[pool_index].pool->sessions(limit, after, now)
+                                       : core::SessionPage{};
+      });
+  Json list = Json::array();
+  for (const core::SessionView& view : page.sessions)
+    list.push_back(to_json(view, *gateway_.board().current()));
+  co_await respond(
+      exchange, 200,
+      {{"sessions", std::move(list)}, {"next", page.next == 0 ? Json() : Json(page.next)}});
+}
+
+net::Task<void> AdminApi::session(net::Exchange& exchange, std::string_view key) {
+  const auto parsed = parse_unsigned<std::uint64_t>(key, 16);
+  std::optional<core::SessionView> view;
+  if (parsed) {
+    view = co_await gateway::ask(
+        gateway_.owner(), gateway_.control(),
+        [session = SessionKey(*parsed)](gateway::Pools& pools, TimePoint now) {
+          std::optional<core::SessionView> found;
+          for (const auto& listed : pools.list()) {
+            if (!found) found = listed.pool->session(session, now);
+          }
+          return found;
+        });
+  }
+  if (view) {
+    co_await respond(exchange, 200, to_json(*view, *gateway_.board().current()));
+  } else {
+    co_await not_found(exchange,
+                       "no such session; /api/sessions lists them by the hash of their id");
+  }
+}
+
+net::Task<void> AdminApi::end_session(net::Exchange& exchange, std::string_view key) {
+  const auto parsed = parse_unsigned<std::uint64_t>(key, 16);
+  bool found = false;
+  if (parsed) {
+    found = co_await gateway::ask(
+        gateway_.owner(), gateway_.control(),
+        [session = SessionKey(*parsed)](gateway::Pools& pools, TimePoint now) {
+          bool any = false;
+          for (const auto& listed : pools.list()) {
+            if (!listed.pool->session(session, now)) continue;
+            listed.pool->end_session(session, now);
+            any = true;
+          }
+          return any;
+        });
+  }
+  if (found) {
+    co_await respond(exchange, 200, {{"ended", true}});
+  } else {
+    co_await not_found(exchange,
+                       "no such session; /api/sessions lists them by the hash of their id");
+  }
+}
+
+}  // namespace turnpike::admin

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "core/pool/views.h"
+#include "gateway/directory.h"
+#include "gateway/fleet.h"
+
+// The admin API's JSON. Times are seconds, tokens are counts, ids of sessions and tenants are the hashes they are stored under.
+namespace turnpike::admin {
+
+nlohmann::ordered_json to_json(const core::PoolView& view, const nlohmann::ordered_json& models);
+// `view` is null for an endpoint that takes no part yet.
+nlohmann::ordered_json to_json(const gateway::Fleet::Status& status,
+                               const core::EndpointView* view);
+nlohmann::ordered_json to_json(const core::QueuedView& view, const std::string& model);
+nlohmann::ordered_json to_json(const core::SessionView& view, const gateway::Directory& directory);
+
+}  // namespace turnpike::admin

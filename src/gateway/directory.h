@@ -1,0 +1,65 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "base/ids.h"
+#include "net/address.h"
+
+namespace turnpike::gateway {
+
+// What a worker must know of an endpoint to talk to it.
+struct EndpointEntry {
+  EndpointId id;
+  std::string name;
+  std::string authority;  // for the Host field
+  std::string path;       // put before every target
+  std::string api_key;    // sent as Authorization in place of the client's; empty: none
+  net::Address address;
+};
+
+// Names and addresses, immutable: workers hold one while they need it.
+struct Directory {
+  std::vector<std::shared_ptr<const EndpointEntry>> endpoints;  // by EndpointId; null: gone
+  // Every name a client may use, to its id. Ids are never reused.
+  absl::flat_hash_map<std::string, ModelId> models;
+  std::vector<std::string> model_names;  // by ModelId
+  std::vector<std::string> served;       // names that some healthy endpoint serves now, sorted
+  bool models_known = false;             // some endpoint has said what it serves
+
+  [[nodiscard]] std::shared_ptr<const EndpointEntry> endpoint(EndpointId id) const {
+    return id.value() < endpoints.size() ? endpoints[id.value()] : nullptr;
+  }
+};
+
+// The body of GET /v1/models, or of /v1/models/{wanted}; none if there is no such model.
+std::optional<std::string> models_body(const Directory& directory, std::string_view wanted);
+
+// The current Directory. One thread publishes, any thread reads; a reader asks the version first, which costs one load.
+class DirectoryBoard {
+ public:
+  void publish(std::shared_ptr<const Directory> directory) {
+    const std::scoped_lock lock(mutex_);
+    current_ = std::move(directory);
+    version_.fetch_add(1, std::memory_order_release);
+  }
+  [[nodiscard]] std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
+  [[nodiscard]] std::shared_ptr<const Directory> current() const {
+    const std::scoped_lock lock(mutex_);
+    return current_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Directory> current_ = std::make_shared<Directory>();
+  std::atomic<std::uint64_t> version_{0};
+};
+
+}  // namespace turnpike::gateway

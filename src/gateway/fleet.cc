@@ -1,0 +1,279 @@
+#include "gateway/fleet.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "backend/models.h"
+
+namespace turnpike::gateway {
+
+namespace {
+
+// Between two tries while nothing is known of an endpoint's models.
+constexpr Duration kFirstModels = std::chrono::milliseconds(250);
+
+}  // namespace
+
+struct Fleet::Endpoint {
+  Endpoint(net::Reactor& reactor, std::shared_ptr<const EndpointEntry> e, const BackendSettings& b)
+      : entry(std::move(e)),
+        backend(b),
+        health(reactor, entry->address, entry->authority),
+        models_client(reactor, entry->address, entry->authority),
+        gauges_client(reactor, entry->address, entry->authority),
+        health_pause(reactor),
+        models_pause(reactor),
+        gauges_pause(reactor) {}
+
+  std::shared_ptr<const EndpointEntry> entry;
+  const BackendSettings& backend;
+  net::HttpClient health;
+  net::HttpClient models_client;
+  net::HttpClient gauges_client;
+  net::Signal health_pause;
+  net::Signal models_pause;
+  net::Signal gauges_pause;
+  backend::GaugeReader gauges;
+  std::vector<std::string> models;
+  std::string trouble;
+  std::string models_trouble;
+  std::uint64_t scrapes = 0;
+  std::uint64_t scrape_failures = 0;
+  std::uint64_t restarts = 0;
+  int failures = 0;
+  int successes = 0;
+  bool healthy = true;
+};
+
+Fleet::Fleet(net::Reactor& reactor, const Settings& settings, const Clock& clock, Owner& owner,
+             DirectoryBoard& board, Log log)
+    : reactor_(reactor),
+      settings_(settings),
+      clock_(clock),
+      owner_(owner),
+      board_(board),
+      log_(std::move(log)),
+      gate_(reactor) {}
+
+Fleet::~Fleet() = default;
+
+Expected<void> Fleet::start() {
+  for (const BackendSettings& backend : settings_.backends) {
+    const auto url = net::HttpUrl::parse(backend.url);
+    if (!url) return std::unexpected(url.error());
+    auto entry = std::make_shared<EndpointEntry>();
+    entry->id = EndpointId(static_cast<std::uint32_t>(endpoints_.size()));
+    entry->name = backend.name;
+    entry->authority = url->authority();
+    entry->path = url->path;
+    entry->api_key = backend.api_key;
+    const auto addresses = net::Address::resolve(url->host, url->port);
+    if (!addresses)
+      return fail(fmt::format("backend {}: {}", backend.url, addresses.error().message));
+    entry->address = addresses->front();
+    endpoints_.push_back(std::make_unique<Endpoint>(reactor_, std::move(entry), backend));
+  }
+  publish();
+  for (const auto& endpoint : endpoints_) {
+    if (!endpoint->backend.models.empty()) serves(*endpoint, endpoint->backend.models);
+    reactor_.spawn(gate_, watch_health(*endpoint));
+    reactor_.spawn(gate_, watch_models(*endpoint));
+    reactor_.spawn(gate_, watch_gauges(*endpoint));
+  }
+  return {};
+}
+
+net::Task<void> Fleet::stop() {
+  stopping_ = true;
+  for (const auto& endpoint : endpoints_) {
+    endpoint->health.abort();
+    endpoint->models_client.abort();
+    endpoint->gauges_client.abort();
+    endpoint->health_pause.notify();
+    endpoint->models_pause.notify();
+    endpoint->gauges_pause.notify();
+  }
+  co_await gate_.drained();
+}
+
+// Jittered by a tenth, so that many endpoints are not asked all at once.
+net::Task<void> Fleet::pause(Endpoint&, Duration interval, net::Signal& signal) {
+  net::Deadline deadline(signal);
+  deadline.arm(from_seconds(to_seconds(clock_.real(interval)) * (0.9 + 0.2 * random_.uniform())));
+  while (!deadline.expired() && !stopping_) co_await signal.wait();
+}
+
+net::Task<void> Fleet::watch_health(Endpoint& endpoint) {
+  const net::ClientLimits limits{.connect = clock_.real(settings_.health_timeout),
+                                 .silence = clock_.real(settings_.health_timeout)};
+  const std::string target = endpoint.entry->path + settings_.health_path;
+  while (!stopping_) {
+    const auto answer = co_await endpoint.health.request({.target = target}, limits);
+    if (stopping_) break;
+    // An engine that has no such path still answers; one that is loading or ill says 5xx.
+    const bool well = answer && answer->status < 500;
+    if (well) {
+      endpoint.failures = 0;
+      endpoint.trouble.clear();
+      if (++endpoint.successes >= settings_.healthy_after) set_healthy(endpoint, true);
+    } else {
+      endpoint.successes = 0;
+      endpoint.trouble =
+          answer ? fmt::format("health check answered {}", answer->status) : answer.error().message;
+      if (++endpoint.failures >= settings_.unhealthy_after) set_healthy(endpoint, false);
+    }
+    co_await pause(endpoint, settings_.health_interval, endpoint.health_pause);
+  }
+}
+
+net::Task<void> Fleet::watch_models(Endpoint& endpoint) {
+  if (!endpoint.backend.models.empty()) co_return;  // the operator knows better
+  const net::ClientLimits limits{.connect = clock_.real(settings_.connect),
+                                 .silence = clock_.real(settings_.gauges_timeout)};
+  const std::string target = endpoint.entry->path + "/v1/models";
+  std::string bearer;
+  std::vector<http::Field> fields;
+  if (!endpoint.entry->api_key.empty()) {
+    bearer = "Bearer " + endpoint.entry->api_key;
+    fields.push_back({"Authorization", bearer, http::FieldKind::authorization});
+  }
+  while (!stopping_) {
+    const auto answer =
+        co_await endpoint.models_client.request({.target = target, .fields = fields}, limits);
+    if (stopping_) break;
+    std::string trouble;
+    if (!answer) {
+      trouble = answer.error().message;
+    } else if (answer->status != 200) {
+      trouble = fmt::format("/v1/models answered {}", answer->status);
+    } else {
+      auto models = backend::parse_models(answer->body);
+      if (!models) {
+        trouble = models.error().message;
+      } else if (models->empty()) {
+        trouble = "/v1/models names no model; name them in the configuration (backends[].models)";
+      } else {
+        serves(endpoint, std::move(*models));
+      }
+    }
+    if (!trouble.empty() && trouble != endpoint.models_trouble) {
+      log_(fmt::format("endpoint {}: {}", endpoint.entry->name, trouble));
+    }
+    endpoint.models_trouble = std::move(trouble);
+    co_await pause(endpoint,
+                   endpoint.models.empty() ? std::min(kFirstModels, settings_.models_interval)
+                                           : settings_.models_interval,
+                   endpoint.models_pause);
+  }
+}
+
+net::Task<void> Fleet::watch_gauges(Endpoint& endpoint) {
+  const net::ClientLimits limits{.connect = clock_.real(settings_.gauges_timeout),
+                                 .silence = clock_.real(settings_.gauges_timeout)};
+  const std::string target = endpoint.entry->path + settings_.gauges_path;
+  while (!stopping_) {
+    if (!endpoint.models.empty()) {
+      const TimePoint asked = clock_.now();
+      const auto answer = co_await endpoint.gauges_client.request({.target = target}, limits);
+      if (stopping_) break;
+      ++endpoint.scrapes;
+      if (answer && answer->status == 200) {
+        const backend::Reading reading = endpoint.gauges.read(answer->body);
+        if (reading.restarted) ++endpoint.restarts;
+        owner_.run(
+            [id = endpoint.entry->id, gauges = reading.gauges, asked](Pools& pools, TimePoint now) {
+              if (core::Pool* const pool = pools.of_endpoint(id))
+                pool->observe(id, gauges, asked, now);
+            });
+      } else {
+        ++endpoint.scrape_failures;
+      }
+    }
+    co_await pause(endpoint, settings_.gauges_interval, endpoint.gauges_pause);
+  }
+}
+
+ModelId Fleet::intern(const std::string& model) {
+  const auto [entry, added] =
+      model_ids_.try_emplace(model, static_cast<std::uint32_t>(model_names_.size()));
+  if (added) model_names_.push_back(model);
+  return entry->second;
+}
+
+void Fleet::serves(Endpoint& endpoint, std::vector<std::string> models) {
+  std::ranges::sort(models);
+  const auto repeated = std::ranges::unique(models);
+  models.erase(repeated.begin(), repeated.end());
+  if (models == endpoint.models) return;
+  log_(fmt::format("endpoint {} serves {}", endpoint.entry->name, fmt::join(models, ", ")));
+  endpoint.models = std::move(models);
+  models_known_ = true;
+
+  core::EndpointSpec spec;
+  spec.id = endpoint.entry->id;
+  spec.name = endpoint.entry->name;
+  spec.slots = endpoint.backend.slots;
+  spec.capacity = endpoint.backend.capacity;
+  for (const std::string& model : endpoint.models) spec.models.push_back(intern(model));
+  std::ranges::sort(spec.models);
+  // The owner first: a name that clients can use has a pool.
+  const bool healthy = endpoint.healthy;
+  owner_.run([spec, healthy](Pools& pools, TimePoint now) {
+    pools.serve(spec, now);
+    if (!healthy) pools.of_endpoint(spec.id)->set_healthy(spec.id, false, now);
+  });
+  publish();
+  endpoint.gauges_pause.notify();
+}
+
+void Fleet::set_healthy(Endpoint& endpoint, bool healthy) {
+  if (endpoint.healthy == healthy) return;
+  endpoint.healthy = healthy;
+  log_(healthy ? fmt::format("endpoint {} is well again", endpoint.entry->name)
+               : fmt::format("endpoint {} is out: {}", endpoint.entry->name, endpoint.trouble));
+  owner_.run([id = endpoint.entry->id, healthy](Pools& pools, TimePoint now) {
+    if (core::Pool* const pool = pools.of_endpoint(id)) pool->set_healthy(id, healthy, now);
+  });
+  publish();
+  if (healthy) endpoint.models_pause.notify();
+}
+
+void Fleet::publish() {
+  auto directory = std::make_shared<Directory>();
+  directory->models = model_ids_;
+  directory->model_names = model_names_;
+  directory->models_known = models_known_;
+  for (const auto& endpoint : endpoints_) {
+    directory->endpoints.push_back(endpoint->entry);
+    if (endpoint->healthy || !endpoint->backend.models.empty()) {
+      directory->served.insert(directory->served.end(), endpoint->models.begin(),
+                               endpoint->models.end());
+    }
+  }
+  std::ranges::sort(directory->served);
+  const auto repeated = std::ranges::unique(directory->served);
+  directory->served.erase(repeated.begin(), repeated.end());
+  board_.publish(std::move(directory));
+}
+
+std::vector<Fleet::Status> Fleet::status() const {
+  std::vector<Status> list;
+  for (const auto& endpoint : endpoints_) {
+    Status status;
+    status.id = endpoint->entry->id;
+    status.name = endpoint->entry->name;
+    status.url = endpoint->backend.url;
+    status.models = endpoint->models;
+    status.trouble = endpoint->trouble.empty() ? endpoint->models_trouble : endpoint->trouble;
+    status.dialect = std::string(endpoint->gauges.dialect());
+    status.scrapes = endpoint->scrapes;
+    status.scrape_failures = endpoint->scrape_failures;
+    status.restarts = endpoint->restarts;
+    status.healthy = endpoint->healthy;
+    list.push_back(std::move(status));
+  }
+  return list;
+}
+
+}  // namespace turnpike::gateway

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "backend/gauges.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/random.h"
+#include "gateway/directory.h"
+#include "gateway/owner.h"
+#include "gateway/settings.h"
+#include "net/http_client.h"
+#include "net/reactor.h"
+
+namespace turnpike::gateway {
+
+// The endpoints as the gateway keeps watch over them: finds their addresses, asks each which models it serves, whether it is
+// well, and what its gauges say, and tells the owner and the directory. Every endpoint has tasks and connections of its own, so a
+// slow one delays no other. An endpoint takes part from the moment its models are known. The control thread only.
+class Fleet {
+ public:
+  using Log = std::function<void(std::string_view)>;
+  Fleet(net::Reactor& reactor, const Settings& settings, const Clock& clock, Owner& owner,
+        DirectoryBoard& board, Log log);
+  Fleet(const Fleet&) = delete;
+  Fleet& operator=(const Fleet&) = delete;
+  ~Fleet();
+
+  // Finds addresses (may block for the resolver's time-out) and starts to watch. Error: a URL is malformed.
+  Expected<void> start();
+  // Ends all tasks.
+  net::Task<void> stop();
+
+  struct Status {
+    EndpointId id;
+    std::string name;
+    std::string url;
+    std::vector<std::string> models;
+    std::string trouble;  // what the last check or scrape said went wrong; empty: nothing
+    std::string dialect;  // of its gauges; empty: none seen
+    std::uint64_t scrapes = 0;
+    std::uint64_t scrape_failures = 0;
+    std::uint64_t restarts = 0;
+    bool healthy = true;
+  };
+  [[nodiscard]] std::vector<Status> status() const;
+
+ private:
+  struct Endpoint;
+
+  net::Task<void> watch_health(Endpoint& endpoint);
+  net::Task<void> watch_models(Endpoint& endpoint);
+  net::Task<void> watch_gauges(Endpoint& endpoint);
+  net::Task<void> pause(Endpoint& endpoint, Duration interval, net::Signal& signal);
+  void serves(Endpoint& endpoint, std::vector<std::string> models);
+  void set_healthy(Endpoint& endpoint, bool healthy);
+  void publish();
+  ModelId intern(const std::string& model);
+
+  net::Reactor& reactor_;
+  const Settings& settings_;
+  const Clock& clock_;
+  Owner& owner_;
+  DirectoryBoard& board_;
+  Log log_;
+  net::Gate gate_;
+  Random random_{1};
+  bool stopping_ = false;
+  std::vector<std::unique_ptr<Endpoint>> endpoints_;
+  absl::flat_hash_map<std::string, ModelId> model_ids_;
+  std::vector<std::string> model_names_;
+  bool models_known_ = false;
+};
+
+}  // namespace turnpike::gateway

@@ -1,0 +1,81 @@
+#include "gateway/gateway.h"
+
+namespace turnpike::gateway {
+
+Gateway::Gateway(net::Reactor& control, const Clock& clock, Settings settings,
+                 telemetry::AccessLog* access_log, Log log)
+    : control_(control),
+      clock_(clock),
+      settings_(std::move(settings)),
+      log_(std::move(log)),
+      owner_(clock, settings_.pool),
+      metrics_(settings_),
+      changed_(control) {
+  const Shared shared{.clock = clock_,
+                      .owner = owner_,
+                      .board = board_,
+                      .settings = settings_,
+                      .access_log = access_log,
+                      .log = log_,
+                      .drained = [this] { control_.post([this] { worker_drained(); }); }};
+  for (int i = 0; i < settings_.workers; ++i) {
+    workers_.push_back(std::make_unique<Worker>(i, shared, metrics_.worker(i)));
+  }
+  std::vector<DecisionSink*> sinks;
+  for (const auto& worker : workers_) sinks.push_back(worker.get());
+  owner_.attach(std::move(sinks), [this](TimePoint at) { workers_[0]->set_alarm(at); });
+  fleet_ = std::make_unique<Fleet>(control_, settings_, clock_, owner_, board_, log_);
+}
+
+Gateway::~Gateway() {
+  for (const auto& worker : workers_) worker->stop();
+  for (const auto& worker : workers_) worker->join();
+}
+
+Expected<void> Gateway::start() {
+  auto wanted = net::Address::parse(settings_.listen);
+  if (!wanted) return std::unexpected(wanted.error());
+  const bool shared = workers_.size() > 1;
+  for (const auto& worker : workers_) {
+    auto fd = net::listen_on(*wanted, shared);
+    if (!fd) return std::unexpected(fd.error());
+    *wanted = net::local_address(fd->get());  // the first chooses the port, the others join it
+    worker->listen(std::move(*fd));
+  }
+  address_ = *wanted;
+  for (const auto& worker : workers_) worker->start();
+  return fleet_->start();
+}
+
+void Gateway::worker_drained() {
+  ++drained_;
+  changed_.notify();
+}
+
+net::Task<void> Gateway::drain() {
+  draining_ = true;
+  net::Deadline deadline(changed_);
+  deadline.arm(clock_.real(settings_.drain_settle));
+  while (!deadline.expired() && !aborting_ && settings_.drain_settle > Duration(0))
+    co_await changed_.wait();
+  for (const auto& worker : workers_) worker->drain();
+  deadline.arm(clock_.real(settings_.drain_timeout));
+  bool broken = false;
+  while (drained_ < settings_.workers) {
+    if ((deadline.expired() || aborting_) && !broken) {
+      broken = true;
+      for (const auto& worker : workers_) worker->abort();
+    }
+    co_await changed_.wait();
+  }
+  for (const auto& worker : workers_) worker->stop();
+  for (const auto& worker : workers_) worker->join();
+  co_await fleet_->stop();
+}
+
+void Gateway::abort() {
+  aborting_ = true;
+  changed_.notify();
+}
+
+}  // namespace turnpike::gateway

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "gateway/directory.h"
+#include "gateway/fleet.h"
+#include "gateway/metrics.h"
+#include "gateway/owner.h"
+#include "gateway/settings.h"
+#include "gateway/worker.h"
+#include "telemetry/access_log.h"
+
+namespace turnpike::gateway {
+
+// The whole proxy: workers, the owner of the policy, and the watch over the endpoints. Made, started and ended by the control
+// thread, whose reactor is passed in.
+class Gateway {
+ public:
+  using Log = std::function<void(std::string_view)>;  // any thread
+  Gateway(net::Reactor& control, const Clock& clock, Settings settings,
+          telemetry::AccessLog* access_log, Log log);
+  Gateway(const Gateway&) = delete;
+  Gateway& operator=(const Gateway&) = delete;
+  ~Gateway();
+
+  // Binds the listening sockets and starts all threads and tasks.
+  Expected<void> start();
+  // Where clients connect to.
+  [[nodiscard]] const net::Address& address() const { return address_; }
+
+  // Turns unready, waits the settle time, stops listening, lets requests finish (queued ones too) for as long as drain_timeout,
+  // then breaks what is left. Ends when every thread has.
+  net::Task<void> drain();
+  // Ends a drain at once.
+  void abort();
+  [[nodiscard]] bool draining() const { return draining_; }
+
+  [[nodiscard]] net::Reactor& control() { return control_; }
+  [[nodiscard]] const Clock& clock() const { return clock_; }
+  [[nodiscard]] const Settings& settings() const { return settings_; }
+  [[nodiscard]] Owner& owner() { return owner_; }
+  [[nodiscard]] const DirectoryBoard& board() const { return board_; }
+  [[nodiscard]] const Fleet& fleet() const { return *fleet_; }
+  [[nodiscard]] Metrics& metrics() { return metrics_; }
+
+ private:
+  void worker_drained();
+
+  net::Reactor& control_;
+  const Clock& clock_;
+  const Settings settings_;
+  Log log_;
+  DirectoryBoard board_;
+  Owner owner_;
+  Metrics metrics_;
+  std::unique_ptr<Fleet> fleet_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  net::Address address_;
+  net::Signal changed_;
+  int drained_ = 0;
+  bool draining_ = false;
+  bool aborting_ = false;
+};
+
+}  // namespace turnpike::gateway

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "base/ids.h"
+#include "base/units.h"
+#include "core/pool/pool.h"
+
+namespace turnpike::gateway {
+
+// All pools of a gateway, and which endpoint and model is in which. Endpoints that serve a common model are in one pool, and
+// an endpoint is in exactly one; pools that turn out to share a model are merged, and split only by a restart. A model's pool
+// may change through a merge, so requests are addressed by their model. As pure as the pools themselves; whoever has the
+// owner's role calls it.
+class Pools {
+ public:
+  explicit Pools(core::PoolParams params) : params_(std::move(params)) {}
+
+  // The endpoint serves `spec.models` (sorted, not empty) from now on; it may be new.
+  void serve(const core::EndpointSpec& spec, TimePoint now);
+  // It gets no new requests; those it runs keep their leases.
+  void remove(EndpointId endpoint, TimePoint now);
+
+  // Null: no endpoint has ever served it.
+  [[nodiscard]] core::Pool* of_model(ModelId model) const;
+  [[nodiscard]] core::Pool* of_endpoint(EndpointId endpoint) const;
+
+  void advance(TimePoint now);
+  [[nodiscard]] std::optional<TimePoint> next_deadline() const;
+
+  // Calls `take` with every decision made since the last time.
+  template <typename F>
+  void drain(F&& take) {
+    for (const auto& pool : pools_) {
+      for (const core::Decision& decision : pool->take_decisions()) take(decision);
+    }
+  }
+
+  struct Listed {
+    std::vector<ModelId> models;  // sorted
+    core::Pool* pool;
+  };
+  // In order of creation.
+  [[nodiscard]] std::vector<Listed> list() const;
+
+ private:
+  core::Pool& pool_for(std::span<const ModelId> models, core::Pool* current, TimePoint now);
+  void merge(core::Pool& into, core::Pool& from, TimePoint now);
+
+  core::PoolParams params_;
+  std::vector<std::unique_ptr<core::Pool>> pools_;
+  absl::flat_hash_map<ModelId, core::Pool*> by_model_;
+  absl::flat_hash_map<EndpointId, core::Pool*> by_endpoint_;
+};
+
+}  // namespace turnpike::gateway

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/units.h"
+#include "core/preset/preset.h"
+#include "http/head.h"
+#include "openai/identity.h"
+
+namespace turnpike::gateway {
+
+// One model server, as the operator named it.
+struct BackendSettings {
+  std::string url;
+  std::string name;
+  std::vector<std::string> models;  // empty: as its /v1/models says
+  int slots = 0;                    // 0: learned
+  TokenCount capacity{0};           // 0: as it reports
+  std::string api_key;
+};
+
+// What a gateway runs with: the configuration, checked and resolved, fixed for the life of the process. Durations are policy
+// time (the injected clock's).
+struct Settings {
+  // Listening
+  std::string listen = "127.0.0.1:8080";
+  std::string admin = "127.0.0.1:9901";
+  int workers = 1;
+  std::vector<BackendSettings> backends;
+  core::PoolParams pool;
+
+  // Clients
+  openai::SessionRules sessions;
+  openai::HashSeed hash_seed;
+  bool response_headers = true;  // x-turnpike-*
+  http::HeadLimits head_limits;
+  std::uint64_t body_bytes = std::uint64_t{64} << 20U;
+  std::size_t connections = 10'000;  // of one worker
+  Duration keep_alive = std::chrono::seconds(75);
+  Duration head_arrival = std::chrono::seconds(30);
+  Duration body_pause = std::chrono::seconds(30);
+  Duration client_write = std::chrono::minutes(2);
+
+  // Endpoints
+  http::HeadLimits upstream_head_limits;
+  std::size_t idle_upstreams = 256;  // kept connections to one endpoint, of one worker
+  Duration upstream_idle = std::chrono::seconds(4);
+  Duration connect = std::chrono::seconds(1);
+  Duration first_byte = std::chrono::minutes(10);
+  Duration stream_idle = std::chrono::minutes(2);
+  std::string health_path = "/health";
+  Duration health_interval = std::chrono::seconds(2);
+  Duration health_timeout = std::chrono::seconds(1);
+  int unhealthy_after = 3;
+  int healthy_after = 1;
+  std::string gauges_path = "/metrics";
+  Duration gauges_interval = std::chrono::seconds(1);
+  Duration gauges_timeout = std::chrono::seconds(1);
+  Duration models_interval = std::chrono::seconds(10);
+
+  // Ending
+  Duration drain_settle =
+      std::chrono::seconds(0);  // between turning unready and closing the listening sockets
+  Duration drain_timeout = std::chrono::minutes(5);
+
+  std::size_t model_label_limit = 100;  // distinct model names in metrics
+};
+
+}  // namespace turnpike::gateway

@@ -1,0 +1,2 @@
+#pragma once
+namespace turnpike::telemetry { class AccessLog {}; }
