@@ -48,7 +48,7 @@ struct Cursor {
   // Takes `text`; what is there so far must agree with it.
   bool expect(std::string_view text, std::string_view because) {
     const std::size_t have = std::min(text.size(), static_cast<std::size_t>(end - p));
-    if (std::memcmp(p, text.data(), have) != 0) return refuse(400, because);
+    if (std::string_view(p, have) != text.substr(0, have)) return refuse(400, because);
     if (have < text.size()) return unfinished();
     p += have;
     return true;
