@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/json_text.h"
 #include "core/pool/events.h"
 #include "openai/route.h"
 
@@ -65,7 +66,6 @@ std::string error_event(Dialect dialect, Trouble trouble, std::string_view messa
 std::string error_body(Dialect dialect, int status, std::string_view type, std::string_view code,
                        std::string_view param, std::string_view message);
 
-// Appends `text` as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD.
-void append_json_string(std::string& out, std::string_view text);
+using turnpike::append_json_string;
 
 }  // namespace turnpike::openai
