@@ -3,15 +3,15 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/units.h"
 #include "core/preset/preset.h"
 
-// What a user can set, as plain data with the defaults. describe.h names every key; a key whose default is the preset's is an
-// optional here, and unset leaves the preset alone. Durations are policy time.
+// Everything that a user can set, as plain data with the defaults. The keys, their documentation and their bounds stand in
+// describe.cc. Keys that belong to a policy (`expert`, `retries`, the queue's limits and so on) are written straight into the
+// parameters of its preset, so that what is not set stays the preset's. Durations are policy time; kForever is "off".
 namespace turnpike::config {
 
 using std::chrono::minutes;
@@ -52,15 +52,6 @@ struct LimitConfig {
   std::size_t idle_upstreams = 256;  // kept connections to one endpoint, of one worker
   ByteCount scrape_body{std::int64_t{16} << 20};
 
-  // Of each pool's queue.
-  std::optional<std::size_t> queued_requests;
-  std::optional<ByteCount> queued_bytes;
-  std::optional<std::size_t> tenant_queued_requests;
-  std::optional<ByteCount> tenant_queued_bytes;
-  std::optional<bool> bound_anonymous;
-  std::optional<std::size_t> sessions;
-  std::optional<Duration> session_ttl;
-
   friend bool operator==(const LimitConfig&, const LimitConfig&) = default;
 };
 
@@ -70,10 +61,6 @@ struct TimeoutConfig {
   Duration body_pause = seconds(30);
   Duration keep_alive = seconds(75);
   Duration client_write = minutes(2);
-
-  // Of requests that wait.
-  std::optional<Duration> queue;  // kForever: off
-  std::optional<Duration> no_endpoint_wait;
 
   // Of endpoints.
   Duration connect = seconds(1);
@@ -88,26 +75,6 @@ struct TimeoutConfig {
   friend bool operator==(const TimeoutConfig&, const TimeoutConfig&) = default;
 };
 
-struct RetryConfig {
-  std::optional<int> more_attempts;
-  std::optional<double> budget_share;
-  std::optional<int> budget_minimum;
-  std::optional<int> deadly;
-  std::optional<Duration> remember_arrival;
-  std::optional<std::size_t> max_remembered;
-
-  friend bool operator==(const RetryConfig&, const RetryConfig&) = default;
-};
-
-struct BreakerConfig {
-  std::optional<int> failures;
-  std::optional<Duration> open_time;
-  std::optional<Duration> max_open_time;
-  std::optional<double> panic_threshold;
-
-  friend bool operator==(const BreakerConfig&, const BreakerConfig&) = default;
-};
-
 struct HealthConfig {
   bool active = true;
   std::string path = "/health";
@@ -115,7 +82,6 @@ struct HealthConfig {
   Duration timeout = seconds(1);
   int unhealthy_after = 3;
   int healthy_after = 1;
-  BreakerConfig breaker;
 
   friend bool operator==(const HealthConfig&, const HealthConfig&) = default;
 };
@@ -159,55 +125,10 @@ struct MetricsConfig {
   friend bool operator==(const MetricsConfig&, const MetricsConfig&) = default;
 };
 
-struct BoostConfig {
-  std::optional<core::BoostedFirst> among;
-  std::optional<std::size_t> max_sessions;
-  std::optional<Duration> ttl;
-  std::optional<int> max_overtakes;
-  std::optional<int> unboosted_overtakes_factor;
-
-  friend bool operator==(const BoostConfig&, const BoostConfig&) = default;
-};
-
-struct AdmissionConfig {
-  std::optional<core::AdmissionRule> rule;
-  std::optional<int> limit;
-  std::optional<int> waiting_tolerance;
-  std::optional<int> fallback_limit;
-
-  friend bool operator==(const AdmissionConfig&, const AdmissionConfig&) = default;
-};
-
-struct GraceConfig {
-  std::optional<Duration> period;
-  std::optional<core::GraceScope> scope;
-
-  friend bool operator==(const GraceConfig&, const GraceConfig&) = default;
-};
-
-struct PlacementConfig {
-  std::optional<std::vector<core::WeightedScorer>> scorers;
-  std::optional<double> load_bound;
-  std::optional<double> tie;
-
-  friend bool operator==(const PlacementConfig&, const PlacementConfig&) = default;
-};
-
-// The constants of the policies.
-struct ExpertConfig {
-  std::optional<core::SessionOrder> order;
-  BoostConfig boost;
-  AdmissionConfig admission;
-  GraceConfig grace;
-  PlacementConfig placement;
-
-  friend bool operator==(const ExpertConfig&, const ExpertConfig&) = default;
-};
-
 struct Config {
   std::string listen = "127.0.0.1:8080";
   std::string admin = "127.0.0.1:9901";
-  std::optional<int> workers;  // unset: one less than the cores, at least 1
+  int workers = 0;  // 0: one less than the cores, at least 1
   double speed = 1.0;
   std::string policy = "session-boost";
   std::vector<Backend> backends;
@@ -215,22 +136,20 @@ struct Config {
   SessionConfig session;
   LimitConfig limits;
   TimeoutConfig timeouts;
-  RetryConfig retries;
   HealthConfig health;
   GaugeConfig gauges;
   ModelsConfig models;
   AccessLogConfig access_log;
   LogConfig log;
   MetricsConfig metrics;
-  ExpertConfig expert;
+  core::PoolParams pool;  // the preset `policy`, with what the user sets of it
 
   friend bool operator==(const Config&, const Config&) = default;
 };
 
-// The preset that the configuration names, with what it overrides. Unknown names do not come through load(); for one that is
-// set by hand this is the default preset.
-core::PoolParams pool_params(const Config& config);
-// The same configuration with every optional filled in from the preset (except `workers`): what is in force.
-Config resolved(const Config& config);
+// Of every pool that this configuration makes.
+inline const core::PoolParams& pool_params(const Config& config) {
+  return config.pool;
+}
 
 }  // namespace turnpike::config

@@ -1,27 +1,176 @@
 #include "config/load.h"
 
-namespace turnpike::config {
+#include <algorithm>
+#include <fstream>
+#include <set>
+#include <sstream>
 
-Loaded load(const Sources&) {
-  return {};
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "config/decode.h"
+#include "config/describe.h"
+#include "config/environment.h"
+#include "config/nearest.h"
+
+namespace turnpike::config {
+namespace {
+
+// Takes every source in turn into a configuration that starts from one preset.
+class Loader {
+ public:
+  Loader(const Sources& sources, std::string_view policy) : sources_(sources) {
+    loaded_.config.policy = policy;
+    loaded_.config.pool = core::preset(policy).value_or(core::PoolParams());
+  }
+
+  Loaded run() {
+    const std::vector<Key> keys = describe(loaded_.config);
+    if (sources_.file) read_file_text(keys, *sources_.file);
+    read_variables(keys);
+    read_flags(keys);
+    name_backends();
+    check_together();
+    loaded_.config.pool.admission.scrape_interval = loaded_.config.gauges.interval;
+    for (const Problem& problem : problems_) loaded_.errors.push_back(to_string(problem));
+    return std::move(loaded_);
+  }
+
+ private:
+  void read_file_text(const std::vector<Key>& keys, const FileText& file) {
+    places_ = decode_yaml(file.name, file.text, keys, problems_);
+    for (const auto& [key, place] : places_)
+      loaded_.origins[key] = fmt::format("{}:{}", file.name, place.line);
+  }
+
+  void read_variables(const std::vector<Key>& keys) {
+    EnvironmentFindings found = read_environment(sources_.environment, keys, loaded_.config);
+    for (auto& [variable, wrong] : found.problems)
+      problems_.push_back({"$" + variable, {}, "", std::move(wrong)});
+    for (const Setting& setting : found.settings) {
+      const Key& key = *std::ranges::find(keys, setting.key, &Key::path);
+      done(key, "$" + setting.origin, assign(key, setting.value));
+    }
+    loaded_.warnings = std::move(found.notes);
+  }
+
+  void read_flags(const std::vector<Key>& keys) {
+    for (const FlagValue& flag : sources_.flags) {
+      const auto key = std::ranges::find(keys, flag.key, &Key::path);
+      if (key == keys.end()) {
+        problems_.push_back({flag.flag, {}, flag.key, "there is no such key"});
+      } else if (is_list(*key)) {
+        done(*key, flag.flag, assign_list(*key, flag.values));
+      } else if (!flag.values.empty()) {
+        done(*key, flag.flag, assign(*key, flag.values.back()));
+      }
+    }
+  }
+
+  static bool is_list(const Key& key) {
+    return std::holds_alternative<std::vector<std::string>*>(key.target) ||
+           std::holds_alternative<std::vector<Backend>*>(key.target);
+  }
+
+  // A variable or flag set `key`, or could not.
+  void done(const Key& key, const std::string& origin, std::string wrong) {
+    if (!wrong.empty()) {
+      problems_.push_back({origin, {}, key.path, std::move(wrong)});
+      return;
+    }
+    loaded_.origins[key.path] = origin;
+    const auto replaced = [&](const auto& entry) {
+      return entry.first.starts_with(key.path) && entry.first != key.path &&
+             entry.first[key.path.size()] == '[';
+    };
+    std::erase_if(loaded_.origins, replaced);
+    std::erase_if(places_, replaced);
+    places_.erase(key.path);
+  }
+
+  void name_backends() {
+    for (Backend& backend : loaded_.config.backends) {
+      while (backend.url.ends_with('/')) backend.url.pop_back();
+      const std::size_t host = backend.url.find("://");
+      if (backend.name.empty() && host != std::string::npos)
+        backend.name = backend.url.substr(host + 3);
+    }
+  }
+
+  // What the values must be together, once all are known.
+  void check_together() {
+    const Config& c = loaded_.config;
+    if (c.listen == c.admin && !c.listen.ends_with(":0"))
+      complain("admin", "must differ from 'listen'");
+    std::set<std::string_view> names;
+    for (std::size_t i = 0; i < c.backends.size(); ++i) {
+      const std::string& name = c.backends[i].name;
+      if (!name.empty() && !names.insert(name).second) {
+        complain(fmt::format("backends[{}].name", i),
+                 fmt::format("two backends are called '{}'; give them names", name));
+      }
+    }
+    const core::PoolParams& pool = c.pool;
+    if (pool.grace.period > Duration(0) &&
+        (pool.admission.rule == core::AdmissionRule::none || pool.admission.limit == 0)) {
+      complain("expert.grace.period",
+               "a slot can be held only where 'expert.admission' bounds them");
+    }
+    if (pool.breaker.max_open_time < pool.breaker.open_time) {
+      complain("health.breaker.max_open_time",
+               "must not be shorter than 'health.breaker.open_time'");
+    }
+  }
+
+  void complain(const std::string& key, std::string message) {
+    for (std::string at = key;; at = at.substr(0, at.find_last_of(".["))) {
+      if (const auto place = places_.find(at); place != places_.end()) {
+        problems_.push_back({sources_.file->name, place->second, key, std::move(message)});
+        return;
+      }
+      if (const auto origin = loaded_.origins.find(at); origin != loaded_.origins.end()) {
+        problems_.push_back({origin->second, {}, key, std::move(message)});
+        return;
+      }
+      if (at.find_last_of(".[") == std::string::npos) break;
+    }
+    problems_.push_back({"", {}, key, std::move(message)});
+  }
+
+  const Sources& sources_;
+  Loaded loaded_;
+  std::vector<Problem> problems_;
+  std::map<std::string, Place> places_;  // of the file's values that are in force
+};
+
+}  // namespace
+
+Loaded load(const Sources& sources) {
+  // The policy says what the defaults of its parameters are, and may come from any source: so it is found first.
+  const std::string policy = Loader(sources, Config{}.policy).run().config.policy;
+  return Loader(sources, policy).run();
 }
+
 Expected<FileText> read_file(const std::string& path) {
-  return fail(path + ": cannot be read");
+  std::ifstream file(path, std::ios::binary);
+  std::string text;
+  text.resize(kMaxFile + 1);
+  if (!file || !(file.read(text.data(), static_cast<std::streamsize>(text.size())) || file.eof())) {
+    return fail(fmt::format("{}: cannot be read", path));
+  }
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  return FileText{path, std::move(text)};
 }
+
 std::vector<std::pair<std::string, std::string>> process_environment() {
-  return {};
-}
-std::string to_yaml(const Loaded&) {
-  return {};
-}
-std::string to_json(const Loaded&) {
-  return "{}";
-}
-std::string json_schema() {
-  return "{}";
-}
-std::string reference() {
-  return {};
+  std::vector<std::pair<std::string, std::string>> variables;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const std::size_t equals = text.find('=');
+    if (equals != std::string_view::npos)
+      variables.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return variables;
 }
 
 }  // namespace turnpike::config

@@ -1,0 +1,526 @@
+#include "config/describe.h"
+
+#include <algorithm>
+#include <array>
+#include <type_traits>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/ascii.h"
+#include "config/check.h"
+#include "config/nearest.h"
+#include "config/value.h"
+
+namespace turnpike::config {
+
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kYear = 366.0 * 86'400;
+constexpr Bounds kDurationOrOff{1e-3, kInfinity};
+constexpr Bounds kAnyDuration{0, kYear};
+constexpr Bounds kPositiveDuration{1e-3, kYear};
+constexpr Bounds kSize{1, 1099511627776.0};
+
+constexpr std::array<std::string_view, 5> kScorerNames = {"session", "prefix", "least-request",
+                                                          "round-robin", "rendezvous"};
+
+template <typename Enum>
+Choice choice(Enum& value, std::vector<std::string> names) {
+  static_assert(sizeof(Enum) == 1);
+  return {reinterpret_cast<std::uint8_t*>(&value), std::move(names)};
+}
+
+std::string join(const std::vector<std::string>& words, std::string_view separator) {
+  return fmt::format("{}", fmt::join(words, separator));
+}
+
+std::string unknown_name(std::string_view text, const std::vector<std::string>& names) {
+  const std::string meant = nearest(text, names);
+  return meant.empty() ? fmt::format("'{}' is none of {}", text, join(names, ", "))
+                       : fmt::format("'{}' is none of {}; did you mean '{}'?", text,
+                                     join(names, ", "), meant);
+}
+
+std::string check_bounds(const Key& key, double value, std::string_view text) {
+  if (value < key.bounds.least) return fmt::format("'{}' is too small", text);
+  if (value > key.bounds.most) return fmt::format("'{}' is too large", text);
+  return {};
+}
+
+template <typename T>
+std::string take(const Key& key, Expected<T> parsed, double measure, T& into,
+                 std::string_view text) {
+  std::string wrong = parsed ? check_bounds(key, measure, text) : parsed.error().message;
+  if (wrong.empty()) into = *parsed;
+  return wrong;
+}
+
+template <typename Int>
+std::string take_integer(const Key& key, std::string_view text, Int& into) {
+  const auto parsed = parse_integer(text);
+  if (!parsed) return parsed.error().message;
+  if (!std::in_range<Int>(*parsed)) return fmt::format("'{}' is out of range", text);
+  std::string wrong = check_bounds(key, static_cast<double>(*parsed), text);
+  if (wrong.empty()) into = static_cast<Int>(*parsed);
+  return wrong;
+}
+
+std::vector<std::string> split(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    const std::string_view part = trim(text.substr(0, comma));
+    if (!part.empty()) parts.emplace_back(part);
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return parts;
+}
+
+// "session=3, prefix=1"
+std::string take_scorers(std::string_view text, std::vector<core::WeightedScorer>& into) {
+  std::vector<core::WeightedScorer> scorers;
+  for (const std::string& part : split(text)) {
+    const std::size_t equals = std::min(part.find('='), part.size());
+    const std::string_view name = std::string_view(part).substr(0, equals);
+    const auto weight = equals == part.size()
+                            ? Expected<double>(1.0)
+                            : parse_number(std::string_view(part).substr(equals + 1));
+    const auto known = std::ranges::find(kScorerNames, name);
+    if (known == kScorerNames.end()) return unknown_name(name, scorer_names());
+    if (!weight || *weight <= 0) return fmt::format("'{}' has no positive weight", part);
+    scorers.push_back({static_cast<core::Scorer>(known - kScorerNames.begin()), *weight});
+  }
+  if (scorers.empty()) return "at least one scorer is needed";
+  into = std::move(scorers);
+  return {};
+}
+
+}  // namespace
+
+std::string_view Key::name() const {
+  const std::string_view all = path;
+  const std::size_t dot = all.rfind('.');
+  return dot == std::string_view::npos ? all : all.substr(dot + 1);
+}
+
+std::string_view scorer_name(core::Scorer scorer) {
+  return kScorerNames[static_cast<std::size_t>(scorer)];
+}
+std::vector<std::string> scorer_names() {
+  return {kScorerNames.begin(), kScorerNames.end()};
+}
+
+std::vector<Key> describe(Backend& b) {
+  return {
+      {.path = "url",
+       .target = &b.url,
+       .doc = "Where it listens: `http://host:port`, or with a path in front of `/v1`.",
+       .check = check_backend_url},
+      {.path = "name",
+       .target = &b.name,
+       .doc = "What logs, metrics and `x-turnpike-endpoint` call it; by default the host and port "
+              "of the URL.",
+       .check = check_visible},
+      {.path = "models",
+       .target = &b.models,
+       .doc = "The models it serves; by default what its `/v1/models` says.",
+       .check = check_not_empty},
+      {"slots",
+       &b.slots,
+       "Requests it runs at once (`--max-num-seqs`, `--parallel`); 0: learned.",
+       {0, 1e6}},
+      {"capacity", &b.capacity, "Tokens that its KV cache holds; 0: as it reports.", {0, 1e12}},
+      {.path = "api_key",
+       .target = &b.api_key,
+       .doc = "Sent to it as a bearer token; empty: none.",
+       .check = check_visible,
+       .secret = true},
+  };
+}
+
+std::vector<Key> describe(Config& c) {
+  core::PoolParams& p = c.pool;
+  const std::vector<std::string> presets(core::preset_names().begin(), core::preset_names().end());
+  std::vector<Key> keys = {
+      {.path = "listen",
+       .target = &c.listen,
+       .doc = "Where clients connect, as `address:port`; port 0 takes a free one.",
+       .check = check_listen_address},
+      {.path = "admin",
+       .target = &c.admin,
+       .doc = "Where probes, `/metrics` and the admin API listen; as `listen`.",
+       .check = check_listen_address},
+      {"workers",
+       &c.workers,
+       "Threads that serve clients; 0: one less than the cores, at least 1.",
+       {0, 1024}},
+      {"speed",
+       &c.speed,
+       "How much faster than real time the gateway's clock runs, for tests and demos.",
+       {0.01, 10'000}},
+      {"policy", NamedChoice{&c.policy, presets}, "The preset of order, admission and placement."},
+      {"backends", &c.backends, "The model servers: URLs, or mappings with the keys below."},
+      {"response_headers", &c.response_headers,
+       "Tell clients in `x-turnpike-*` headers where a request went, why, and how long it waited."},
+
+      {.path = "session.headers",
+       .target = &c.session.headers,
+       .doc = "Headers that name a session, tried in this order before everything else.",
+       .check = check_header_name},
+      {"session.well_known_headers", &c.session.well_known_headers,
+       "Also take the id from headers that known clients send."},
+      {"session.body_fields", &c.session.body_fields,
+       "Also take the id from fields of the body (`metadata.session_id`, `conversation_id`, ...)."},
+      {.path = "session.hash_key",
+       .target = &c.session.hash_key,
+       .doc = "Keys the hashes of ids and of API keys in logs; empty: a new one at every start.",
+       .secret = true},
+
+      {"limits.body", &c.limits.body, "Largest request body; above it 413.", kSize},
+      {"limits.head", &c.limits.head, "Largest request head; above it 431.", {256, 16777216}},
+      {"limits.header_fields",
+       &c.limits.header_fields,
+       "Most header fields of a request; above it 431.",
+       {1, 10'000}},
+      {"limits.target", &c.limits.target, "Longest request target; above it 414.", {16, 1048576}},
+      {"limits.connections",
+       &c.limits.connections,
+       "Most client connections of one worker; further ones are closed.",
+       {1, 1e6}},
+      {"limits.upstream_head",
+       &c.limits.upstream_head,
+       "Largest head of an endpoint's answer; above it 502.",
+       {256, 16777216}},
+      {"limits.upstream_header_fields",
+       &c.limits.upstream_header_fields,
+       "Most header fields of an endpoint's answer; above it 502.",
+       {1, 10'000}},
+      {"limits.idle_upstreams",
+       &c.limits.idle_upstreams,
+       "Idle connections that one worker keeps to one endpoint.",
+       {0, 1e6}},
+      {"limits.scrape_body",
+       &c.limits.scrape_body,
+       "Largest answer to a scrape or a question for models that is read.",
+       {1024, 1073741824}},
+      {"limits.queued_requests",
+       &p.limits.max_requests,
+       "Most requests that wait in one pool; above it 429.",
+       {1, 1e7}},
+      {"limits.queued_bytes", &p.limits.max_bytes,
+       "Most bytes of bodies that wait in one pool; above it 429.", kSize},
+      {"limits.tenant_queued_requests",
+       &p.limits.max_tenant_requests,
+       "The same for one tenant.",
+       {1, 1e7}},
+      {"limits.tenant_queued_bytes", &p.limits.max_tenant_bytes, "The same for one tenant.", kSize},
+      {"limits.bound_anonymous", &p.limits.bound_anonymous,
+       "Whether those who name no tenant are bounded together, as one."},
+      {"limits.sessions",
+       &p.sessions.max_sessions,
+       "Sessions that one pool remembers; beyond it the longest idle is forgotten.",
+       {1, 1e8}},
+      {"limits.session_ttl", &p.sessions.ttl,
+       "Sessions idle for longer are forgotten; 0s: only when there are too many.", kAnyDuration},
+
+      {"timeouts.head", &c.timeouts.head,
+       "How long a client may take to send a request head, from its first byte.",
+       kPositiveDuration},
+      {"timeouts.body_pause", &c.timeouts.body_pause,
+       "Longest silence while a client sends a body.", kPositiveDuration},
+      {"timeouts.keep_alive", &c.timeouts.keep_alive, "How long an idle client connection is kept.",
+       kPositiveDuration},
+      {"timeouts.client_write", &c.timeouts.client_write,
+       "How long a client may take no byte of its answer before it is cut off.", kPositiveDuration},
+      {"timeouts.queue", &p.waits.queue_timeout,
+       "How long a request may wait for an endpoint; then 504. `off`: without limit.",
+       kDurationOrOff},
+      {"timeouts.no_endpoint_wait", &p.waits.no_endpoint_wait,
+       "How long it waits while no endpoint can be used at all; then 503.", kAnyDuration},
+      {"timeouts.connect", &c.timeouts.connect,
+       "How long connecting to an endpoint may take before the next is tried.", kPositiveDuration},
+      {"timeouts.first_byte", &c.timeouts.first_byte,
+       "How long an endpoint may take to begin its answer; then 504.", kAnyDuration},
+      {"timeouts.stream_idle", &c.timeouts.stream_idle,
+       "Longest silence of an endpoint in the middle of an answer.", kAnyDuration},
+      {"timeouts.upstream_idle",
+       &c.timeouts.upstream_idle,
+       "How long an idle connection to an endpoint is kept; less than the endpoint's own limit.",
+       {0, 86'400}},
+      {"timeouts.drain_settle",
+       &c.timeouts.drain_settle,
+       "At the end: how long `/readyz` says no before connections are refused.",
+       {0, 3600}},
+      {"timeouts.drain", &c.timeouts.drain,
+       "At the end: how long running and waiting requests may take.", kAnyDuration},
+
+      {"retries.more_attempts",
+       &p.retry.more_attempts,
+       "Further endpoints that are tried after one brought no answer.",
+       {0, 10}},
+      {"retries.budget_share",
+       &p.retry.budget_share,
+       "Most retried requests, as a share of the active ones.",
+       {0, 1}},
+      {"retries.budget_minimum",
+       &p.retry.budget_minimum,
+       "Retried requests that are always allowed.",
+       {0, 10'000}},
+      {"retries.deadly",
+       &p.retry.deadly,
+       "After so many endpoints died of a request it goes to no other.",
+       {1, 10}},
+      {"retries.remember_arrival", &p.retry.remember_arrival,
+       "How long a client's own retry of a refused request keeps its first place.", kAnyDuration},
+      {"retries.max_remembered",
+       &p.retry.max_remembered,
+       "How many such places are kept.",
+       {0, 1e7}},
+
+      {"health.active", &c.health.active, "Ask endpoints for their health."},
+      {.path = "health.path",
+       .target = &c.health.path,
+       .doc = "What is asked for; an answer below 500 is healthy.",
+       .check = check_path},
+      {"health.interval", &c.health.interval, "Time between two checks of an endpoint.",
+       kPositiveDuration},
+      {"health.timeout", &c.health.timeout, "How long a check may take.", kPositiveDuration},
+      {"health.unhealthy_after",
+       &c.health.unhealthy_after,
+       "Failed checks in a row that take an endpoint out.",
+       {1, 1000}},
+      {"health.healthy_after",
+       &c.health.healthy_after,
+       "Good checks in a row that bring it back.",
+       {1, 1000}},
+      {"health.breaker.failures",
+       &p.breaker.failures,
+       "Failed requests in a row that take an endpoint out; 0: never.",
+       {0, 1000}},
+      {"health.breaker.open_time", &p.breaker.open_time,
+       "How long until it gets a request again; doubled by every failure.", kPositiveDuration},
+      {"health.breaker.max_open_time", &p.breaker.max_open_time, "The longest such time.",
+       kPositiveDuration},
+      {"health.breaker.panic_threshold",
+       &p.breaker.panic_threshold,
+       "With a smaller share of endpoints in service than this, failed requests take nobody out.",
+       {0, 1}},
+
+      {.path = "gauges.path",
+       .target = &c.gauges.path,
+       .doc = "Where endpoints report their load.",
+       .check = check_path},
+      {"gauges.interval", &c.gauges.interval,
+       "Time between two scrapes of an endpoint; gauges older than three of it are not believed.",
+       kPositiveDuration},
+      {"gauges.timeout", &c.gauges.timeout, "How long a scrape may take.", kPositiveDuration},
+
+      {"models.interval", &c.models.interval,
+       "Time between two questions for an endpoint's models.", kPositiveDuration},
+      {"models.timeout", &c.models.timeout, "How long the answer may take.", kPositiveDuration},
+
+      {"access_log.format", choice(c.access_log.format, {"off", "text", "json"}),
+       "One line per request."},
+      {.path = "access_log.output",
+       .target = &c.access_log.output,
+       .doc = "`stdout`, `stderr`, or a file to append to.",
+       .check = check_not_empty},
+      {"access_log.queue",
+       &c.access_log.queue,
+       "Lines that may wait to be written; further ones are dropped and counted.",
+       {1, 1e6}},
+
+      {"log.level", choice(c.log.level, {"debug", "info", "warning", "error", "off"}),
+       "What the gateway says of itself on stderr."},
+
+      {"metrics.max_models",
+       &c.metrics.max_models,
+       "Model names that metrics tell apart; further ones count as `other`.",
+       {1, 10'000}},
+
+      {"expert.order", choice(p.order.sessions, {"fcfs", "session-boost"}), "Whose turn is next."},
+      {"expert.boost.among", choice(p.order.boost.among, {"completion", "fifo"}),
+       "Who is first among boosted requests: the session that completed last, or the request that "
+       "came first."},
+      {"expert.boost.max_sessions",
+       &p.order.boost.max_sessions,
+       "Recently completed sessions that are tracked: fewer protect fewer conversations from "
+       "newcomers.",
+       {1, 1e7}},
+      {"expert.boost.ttl", &p.order.boost.ttl,
+       "How long a completion boosts: longer carries slower users, and newcomers wait longer; 0s: "
+       "until it is among the oldest.",
+       kAnyDuration},
+      {"expert.boost.max_overtakes",
+       &p.order.boost.max_overtakes,
+       "How often a waiting boosted request is overtaken before it ranks first: lower is fairer.",
+       {1, 1e6}},
+      {"expert.boost.unboosted_overtakes_factor",
+       &p.order.boost.unboosted_overtakes_factor,
+       "The same for all others, times this; 0: no bound.",
+       {0, 1e6}},
+      {"expert.admission.rule", choice(p.admission.rule, {"none", "inflight", "backpressure"}),
+       "When an endpoint has room: always, by requests in flight, or only while nothing waits in "
+       "the engine, too."},
+      {"expert.admission.limit",
+       &p.admission.limit,
+       "Requests in flight per endpoint: higher fills engines, lower keeps the order in the "
+       "gateway's hands; 0: unlimited.",
+       {0, 1e6}},
+      {"expert.admission.waiting_tolerance",
+       &p.admission.waiting_tolerance,
+       "Requests that may wait inside an engine.",
+       {0, 1e6}},
+      {"expert.admission.fallback_limit",
+       &p.admission.fallback_limit,
+       "Requests in flight per endpoint while its gauges are old and no limit is set or learned.",
+       {1, 1e6}},
+      {"expert.grace.period",
+       &p.grace.period,
+       "How long a slot is held for a session's next turn: longer keeps tool loops together and "
+       "idles engines; 0s: not at all.",
+       {0, 3600}},
+      {"expert.grace.scope", choice(p.grace.scope, {"session", "boosted"}),
+       "Who may take a held slot: that session only, or any boosted request."},
+      {"expert.placement.scorers", &p.placement.scorers,
+       "What makes an endpoint the better one, with weights."},
+      {"expert.placement.load_bound",
+       &p.placement.load_bound,
+       "Scorer `rendezvous`: the most load an endpoint takes, as a multiple of the mean.",
+       {1, 100}},
+      {"expert.placement.tie",
+       &p.placement.tie,
+       "Scores closer than this are equal, and load decides.",
+       {0, 1}},
+  };
+  const auto in_pool = [&p](const auto* member) {
+    const auto* const at = reinterpret_cast<const char*>(member);
+    const auto* const begin = reinterpret_cast<const char*>(&p);
+    return at >= begin && at < begin + sizeof p;
+  };
+  for (Key& key : keys) {
+    key.of_policy = std::visit(
+        [&in_pool](const auto& target) {
+          if constexpr (std::is_same_v<std::decay_t<decltype(target)>, Choice>) {
+            return in_pool(target.index);
+          } else if constexpr (std::is_same_v<std::decay_t<decltype(target)>, NamedChoice>) {
+            return in_pool(target.name);
+          } else {
+            return in_pool(target);
+          }
+        },
+        key.target);
+  }
+  return keys;
+}
+
+namespace {
+
+struct Assign {
+  const Key& key;
+  std::string_view text;
+
+  std::string operator()(bool* into) const {
+    return take(key, parse_bool(text), key.bounds.least, *into, text);
+  }
+  std::string operator()(int* into) const { return take_integer(key, text, *into); }
+  std::string operator()(TokenCount* into) const {
+    std::int64_t tokens = 0;
+    std::string wrong = take_integer(key, text, tokens);
+    if (wrong.empty()) *into = TokenCount(tokens);
+    return wrong;
+  }
+  std::string operator()(std::size_t* into) const { return take_integer(key, text, *into); }
+  std::string operator()(double* into) const {
+    const auto parsed = parse_number(text);
+    return take(key, parsed, parsed.value_or(0), *into, text);
+  }
+  std::string operator()(Duration* into) const {
+    const auto parsed = parse_duration(text);
+    const double seconds = !parsed ? 0 : *parsed == kForever ? kInfinity : to_seconds(*parsed);
+    return take(key, parsed, seconds, *into, text);
+  }
+  std::string operator()(ByteCount* into) const {
+    const auto parsed = parse_size(text);
+    return take(key, parsed, parsed ? parsed->as_double() : 0, *into, text);
+  }
+  std::string operator()(std::string* into) const {
+    std::string wrong = key.check != nullptr ? key.check(text) : "";
+    if (wrong.empty()) into->assign(text);
+    return wrong;
+  }
+  std::string operator()(std::vector<std::string>*) const { return assign_list(key, split(text)); }
+  std::string operator()(std::vector<core::WeightedScorer>* into) const {
+    return take_scorers(text, *into);
+  }
+  std::string operator()(std::vector<Backend>*) const { return assign_list(key, split(text)); }
+  std::string operator()(const Choice& into) const {
+    const auto known = std::ranges::find(into.names, text);
+    if (known == into.names.end()) return unknown_name(text, into.names);
+    *into.index = static_cast<std::uint8_t>(known - into.names.begin());
+    return {};
+  }
+  std::string operator()(const NamedChoice& into) const {
+    if (std::ranges::find(into.names, text) == into.names.end())
+      return unknown_name(text, into.names);
+    into.name->assign(text);
+    return {};
+  }
+};
+
+struct Text {
+  std::string operator()(const bool* value) const { return *value ? "true" : "false"; }
+  std::string operator()(const int* value) const { return fmt::to_string(*value); }
+  std::string operator()(const TokenCount* value) const { return fmt::to_string(value->value()); }
+  std::string operator()(const std::size_t* value) const { return fmt::to_string(*value); }
+  std::string operator()(const double* value) const { return fmt::to_string(*value); }
+  std::string operator()(const Duration* value) const { return format_duration(*value); }
+  std::string operator()(const ByteCount* value) const { return format_size(*value); }
+  std::string operator()(const std::string* value) const { return *value; }
+  std::string operator()(const std::vector<std::string>* value) const { return join(*value, ","); }
+  std::string operator()(const std::vector<core::WeightedScorer>* value) const {
+    std::vector<std::string> parts;
+    for (const auto& [scorer, weight] : *value)
+      parts.push_back(fmt::format("{}={}", scorer_name(scorer), weight));
+    return join(parts, ",");
+  }
+  std::string operator()(const std::vector<Backend>* value) const {
+    std::vector<std::string> urls;
+    for (const Backend& backend : *value) urls.push_back(backend.url);
+    return join(urls, ",");
+  }
+  std::string operator()(const Choice& value) const { return value.names[*value.index]; }
+  std::string operator()(const NamedChoice& value) const { return *value.name; }
+};
+
+}  // namespace
+
+std::string assign(const Key& key, std::string_view text) {
+  return std::visit(Assign{key, text}, key.target);
+}
+
+std::string assign_list(const Key& key, const std::vector<std::string>& items) {
+  if (auto* const* const backends = std::get_if<std::vector<Backend>*>(&key.target)) {
+    std::vector<Backend> list(items.size());
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      std::string wrong = assign(describe(list[i]).front(), items[i]);
+      if (!wrong.empty()) return wrong;
+    }
+    **backends = std::move(list);
+    return {};
+  }
+  for (const std::string& item : items) {
+    std::string wrong = key.check != nullptr ? key.check(item) : "";
+    if (!wrong.empty()) return wrong;
+  }
+  *std::get<std::vector<std::string>*>(key.target) = items;
+  return {};
+}
+
+std::string value_text(const Key& key) {
+  return std::visit(Text{}, key.target);
+}
+
+}  // namespace turnpike::config

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "config/config.h"
+
+namespace turnpike::config {
+
+// A number of choices by name; `index` points to the enumerator's value.
+struct Choice {
+  std::uint8_t* index = nullptr;
+  std::vector<std::string> names;  // in the order of the enumerators
+};
+// One of a set of names, kept as a name.
+struct NamedChoice {
+  std::string* name = nullptr;
+  std::vector<std::string> names;
+};
+
+using Target =
+    std::variant<bool*, int*, TokenCount*, std::size_t*, double*, Duration*, ByteCount*,
+                 std::string*, std::vector<std::string>*, std::vector<core::WeightedScorer>*,
+                 std::vector<Backend>*, Choice, NamedChoice>;
+
+struct Bounds {
+  double least = 0;  // of a number; seconds of a duration; bytes of a size
+  double most = std::numeric_limits<double>::infinity();
+};
+
+// A key, what it means, and the member it stands for. Decoding, environment, flags, printing and the schema all work from a list of
+// these, so that nothing is described twice.
+struct Key {
+  std::string path;  // dotted
+  Target target;
+  std::string_view doc;  // one sentence
+  Bounds bounds = {};
+  std::string (*check)(std::string_view) =
+      nullptr;  // of a text, or of every text of a list (config/check.h)
+  bool secret = false;
+  bool of_policy = false;  // its default is the preset's
+
+  // The last part of the path.
+  [[nodiscard]] std::string_view name() const;
+};
+
+// The keys of a configuration, with pointers into it.
+std::vector<Key> describe(Config& config);
+std::vector<Key> describe(Backend& backend);
+
+std::string_view scorer_name(core::Scorer scorer);
+std::vector<std::string> scorer_names();
+
+// Sets a value from text (lists are comma-separated). Empty if it was taken, else what is wrong with it.
+std::string assign(const Key& key, std::string_view text);
+// Sets a list of texts or of backends; the same.
+std::string assign_list(const Key& key, const std::vector<std::string>& items);
+// The value as text that assign() takes; a list as in YAML's flow style.
+std::string value_text(const Key& key);
+
+}  // namespace turnpike::config

@@ -1,0 +1,195 @@
+#include "config/environment.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "config/nearest.h"
+#include "config/value.h"
+
+namespace turnpike::config {
+
+namespace {
+
+constexpr std::string_view kOurs = "TURNPIKE_";
+
+// How a value of the ancestors' becomes one of ours.
+enum class Form : std::uint8_t {
+  as_it_is,
+  duration,  // at most zero is 0s
+  timeout,   // at most zero is off
+  ignored,   // accepted; `note` says why nothing follows from it
+};
+struct Ancestor {
+  std::string_view name;
+  std::string_view key;
+  Form form;
+  bool boost;  // means something only while sessions are boosted
+  std::string_view note;
+};
+constexpr std::string_view kNoFairness = "the order fair-share is not part of this version; unused";
+constexpr auto kAncestors = std::to_array<Ancestor>({
+    {"SESSION_BOOST_HEADER", "session.headers", Form::as_it_is, false, ""},
+    {"SESSION_BOOST_TTL", "expert.order.boost.ttl", Form::duration, true, ""},
+    {"SESSION_BOOST_MAX_SESSIONS", "expert.order.boost.max_sessions", Form::as_it_is, true, ""},
+    {"SESSION_BOOST_GRACE_PERIOD", "expert.grace.period", Form::duration, true, ""},
+    {"SESSION_BOOST_INFLIGHT_PER_POD", "expert.admission.limit", Form::as_it_is, true, ""},
+    {"SESSION_BOOST_TIMEOUT", "timeouts.queue", Form::timeout, true, ""},
+    {"SESSION_BOOST_POLL_INTERVAL", "", Form::ignored, true,
+     "accepted; there is no polling, dispatch follows events"},
+    {"METRICS_SCRAPE_INTERVAL", "gauges.interval", Form::duration, false, ""},
+    {"ENABLE_FAIRNESS_SCHEDULING", "", Form::ignored, false, kNoFairness},
+    {"FAIRNESS_WINDOW_SIZE", "", Form::ignored, false, kNoFairness},
+    {"FAIRNESS_INPUT_TOKEN_WEIGHT", "", Form::ignored, false, kNoFairness},
+    {"FAIRNESS_OUTPUT_TOKEN_WEIGHT", "", Form::ignored, false, kNoFairness},
+    {"FAIRNESS_QUEUE_TIMEOUT", "", Form::ignored, false, kNoFairness},
+    {"FAIRNESS_MAX_CONCURRENT", "", Form::ignored, false, kNoFairness},
+    {"FAIRNESS_MAX_QPS", "", Form::ignored, false, kNoFairness},
+    {"FAIRNESS_PRIORITY_TOKEN_WEIGHT", "", Form::ignored, false, kNoFairness},
+    {"FAIRNESS_PRIORITY_REQUEST_NUM_WEIGHT", "", Form::ignored, false, kNoFairness},
+    {"FAIRNESS_PRIORITY_REFRESH_RETRIES", "", Form::ignored, false,
+     "accepted; keys are always live here"},
+    {"FAIRNESS_REBUILD_THRESHOLD", "", Form::ignored, false, "accepted; keys are always live here"},
+    {"ENABLE_SESSION_BOOST", "", Form::ignored, false, ""},
+    {"ACCESS_LOG_ENABLED", "", Form::ignored, false, ""},
+    {"ACCESS_LOG_FORMAT", "", Form::ignored, false, ""},
+    {"ACCESS_LOG_OUTPUT", "access_log.output", Form::as_it_is, false, ""},
+});
+
+const std::string* find(Environment environment, std::string_view name) {
+  for (const auto& [variable, value] : environment) {
+    if (variable == name) return &value;
+  }
+  return nullptr;
+}
+
+class Reader {
+ public:
+  Reader(Environment environment, const std::vector<Key>& keys, const Config& so_far)
+      : environment_(environment), keys_(keys), so_far_(so_far) {}
+
+  EnvironmentFindings read() {
+    switch_boost();
+    switch_access_log();
+    for (const Ancestor& ancestor : kAncestors) {
+      const std::string* const value = find(environment_, ancestor.name);
+      if (value != nullptr) ancestor_value(ancestor, *value);
+    }
+    for (const Key& key : keys_) {
+      const std::string name = variable_of(key.path);
+      const std::string* const value = find(environment_, name);
+      if (value != nullptr) found_.settings.push_back({key.path, *value, name});
+    }
+    unknown_names();
+    return std::move(found_);
+  }
+
+ private:
+  static bool boosts(const core::PoolParams& pool) {
+    return pool.order.sessions == core::SessionOrder::session_boost;
+  }
+
+  void switch_boost() {
+    const std::string_view name = "ENABLE_SESSION_BOOST";
+    const std::string* const value = find(environment_, name);
+    if (value == nullptr) return;
+    const auto on = parse_go_bool(*value);
+    const bool named_policy_boosts =
+        boosts(core::preset(so_far_.policy).value_or(core::PoolParams()));
+    if (!on) {
+      found_.problems.emplace_back(name, on.error().message);
+    } else if (*on && !named_policy_boosts) {
+      found_.settings.push_back({"policy", "session-boost", std::string(name)});
+    } else if (!*on && named_policy_boosts) {
+      found_.notes.push_back(fmt::format(
+          "{}=false leaves the policy at {}; `policy` chooses another", name, so_far_.policy));
+    }
+  }
+
+  void switch_access_log() {
+    const std::string* const enabled = find(environment_, "ACCESS_LOG_ENABLED");
+    const std::string* const format = find(environment_, "ACCESS_LOG_FORMAT");
+    if (enabled == nullptr) {
+      if (format != nullptr)
+        found_.notes.emplace_back("ACCESS_LOG_FORMAT is set without ACCESS_LOG_ENABLED; unused");
+      return;
+    }
+    const auto on = parse_go_bool(*enabled);
+    if (!on) {
+      found_.problems.emplace_back("ACCESS_LOG_ENABLED", on.error().message);
+    } else if (!*on) {
+      found_.settings.push_back({"access_log.format", "off", "ACCESS_LOG_ENABLED"});
+    } else if (format == nullptr) {
+      found_.settings.push_back({"access_log.format", "text", "ACCESS_LOG_ENABLED"});
+    } else {
+      found_.settings.push_back({"access_log.format", *format, "ACCESS_LOG_FORMAT"});
+    }
+  }
+
+  void ancestor_value(const Ancestor& ancestor, const std::string& value) {
+    if (!ancestor.note.empty())
+      found_.notes.push_back(fmt::format("{}: {}", ancestor.name, ancestor.note));
+    if (ancestor.form == Form::ignored) return;
+    if (ancestor.boost && !boosts(so_far_.pool)) {
+      found_.notes.push_back(
+          fmt::format("{} is set, but the policy does not boost sessions; unused", ancestor.name));
+      return;
+    }
+    std::string ours = value;
+    if (ancestor.form == Form::duration || ancestor.form == Form::timeout) {
+      const auto duration = parse_go_duration(value);
+      if (!duration) {
+        found_.problems.emplace_back(ancestor.name, duration.error().message);
+        return;
+      }
+      const bool off = *duration <= Duration(0);
+      ours = !off ? format_duration(*duration) : ancestor.form == Form::timeout ? "off" : "0s";
+    }
+    found_.settings.push_back(
+        {std::string(ancestor.key), std::move(ours), std::string(ancestor.name)});
+  }
+
+  void unknown_names() {
+    std::vector<std::string> ours;
+    for (const Key& key : keys_) ours.push_back(variable_of(key.path));
+    std::vector<std::string> ancestors;
+    for (const Ancestor& ancestor : kAncestors) ancestors.emplace_back(ancestor.name);
+    for (const auto& [name, value] : environment_) {
+      const bool mine = name.starts_with(kOurs);
+      const bool theirs = name.starts_with("SESSION_BOOST_") || name.starts_with("FAIRNESS_");
+      // Many programs have an X_ENABLED: only one that looks like a slip is worth a word.
+      const bool maybe = name.ends_with("_ENABLED");
+      if (!mine && !theirs && !maybe) continue;
+      const std::vector<std::string>& known = mine ? ours : ancestors;
+      if (std::ranges::find(known, name) != known.end()) continue;
+      const std::string meant = nearest(name, known);
+      if (meant.empty() && maybe && !mine && !theirs) continue;
+      found_.notes.push_back(
+          meant.empty() ? fmt::format("{} is not a setting; ignored", name)
+                        : fmt::format("{} is not a setting; did you mean {}?", name, meant));
+    }
+  }
+
+  Environment environment_;
+  const std::vector<Key>& keys_;
+  const Config& so_far_;
+  EnvironmentFindings found_;
+};
+
+}  // namespace
+
+std::string variable_of(std::string_view key) {
+  std::string name(kOurs);
+  for (const char c : key) {
+    name.push_back(c == '.' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c);
+  }
+  return name;
+}
+
+EnvironmentFindings read_environment(Environment environment, const std::vector<Key>& keys,
+                                     const Config& so_far) {
+  return Reader(environment, keys, so_far).read();
+}
+
+}  // namespace turnpike::config
