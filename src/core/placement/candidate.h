@@ -1,8 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
-#include <vector>
+#include <optional>
 
 #include "base/ids.h"
 #include "base/units.h"
@@ -14,8 +13,16 @@ struct Candidate {
   std::uint64_t name_hash = 0;
   int leases = 0;
   TokenCount backlog;
-  TokenCount uncached;     // of this prompt there, as expected
-  TokenCount prompt;       // of this request
+  TokenCount uncached;  // of this prompt there, as expected
+  TokenCount prompt;    // of this request
+  std::optional<double>
+      prefix_share;  // of the prompt, that it probably holds; none: no fingerprint
+  std::optional<double> kv_usage;
+  std::optional<double> ttft;  // seconds, lately
+  std::optional<double> itl;
+  // Below 1 for an endpoint that is slow though healthy, or has just come up; it scales the score.
+  double confidence = 1.0;
+  bool crowded = false;    // too many wait inside its engine
   bool bound = false;      // it holds the session's context
   std::uint32_t turn = 0;  // dispatches to go until it is its turn, by round-robin
 };

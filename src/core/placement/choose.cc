@@ -2,14 +2,14 @@
 
 #include <algorithm>
 #include <cassert>
-#include <tuple>
+#include <cmath>
 
 #include "core/placement/scorers.h"
 
 namespace turnpike::core {
 
 std::size_t choose(const PlacementParams& params, std::span<const Candidate> candidates,
-                   std::uint64_t subject, ChoiceScratch& scratch) {
+                   std::uint64_t subject, std::uint64_t request, ChoiceScratch& scratch) {
   assert(!candidates.empty());
   if (candidates.size() == 1) return 0;
   const std::size_t n = candidates.size();
@@ -17,7 +17,7 @@ std::size_t choose(const PlacementParams& params, std::span<const Candidate> can
   scratch.totals.assign(n, 0.0);
   scratch.weights.assign(n, 0.0);
   for (const WeightedScorer& weighted : params.scorers) {
-    score(weighted.scorer, params, candidates, subject, scratch.scores);
+    score(weighted.scorer, params, candidates, subject, request, scratch.scores);
     for (std::size_t i = 0; i < n; ++i) {
       if (scratch.scores[i] == kAbstains) continue;
       scratch.totals[i] += weighted.weight * scratch.scores[i];
@@ -26,9 +26,13 @@ std::size_t choose(const PlacementParams& params, std::span<const Candidate> can
   }
   for (std::size_t i = 0; i < n; ++i) {
     if (scratch.weights[i] > 0) scratch.totals[i] /= scratch.weights[i];
+    scratch.totals[i] *= candidates[i].confidence;
+    // A crowded one comes after all that are not, and is still ranked among its like.
+    if (candidates[i].crowded) scratch.totals[i] -= 1.0 + params.tie;
   }
 
-  const double good_enough = *std::ranges::max_element(scratch.totals) * (1.0 - params.tie);
+  const double highest = *std::ranges::max_element(scratch.totals);
+  const double good_enough = highest - params.tie * std::abs(highest);
   std::size_t best = n;
   const auto better = [&](const Candidate& a, const Candidate& b) {
     if (a.leases != b.leases) return a.leases < b.leases;

@@ -21,6 +21,6 @@ struct ChoiceScratch {
 // params.tie of the best, the least loaded (leases, then backlog); among equals, the most attractive to `subject`. Deterministic,
 // and independent of the order of the candidates.
 std::size_t choose(const PlacementParams& params, std::span<const Candidate> candidates,
-                   std::uint64_t subject, ChoiceScratch& scratch);
+                   std::uint64_t subject, std::uint64_t request, ChoiceScratch& scratch);
 
 }  // namespace turnpike::core

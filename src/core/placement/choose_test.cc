@@ -14,14 +14,14 @@ using Candidates = std::vector<Candidate>;
 
 std::vector<double> scores(Scorer scorer, const Candidates& candidates, std::uint64_t subject = 1) {
   std::vector<double> result(candidates.size());
-  score(scorer, {}, candidates, subject, result);
+  score(scorer, {}, candidates, subject, subject, result);
   return result;
 }
 
 std::size_t chosen(const PlacementParams& params, const Candidates& candidates,
                    std::uint64_t subject = 1) {
   ChoiceScratch scratch;
-  return choose(params, candidates, subject, scratch);
+  return choose(params, candidates, subject, subject, scratch);
 }
 
 Candidate with_leases(int leases, std::uint64_t name = 0) {
@@ -67,6 +67,49 @@ TEST(Scorers, RendezvousKeepsToTheLoadBound) {
   for (std::uint64_t subject = 0; subject < 50; ++subject) {
     EXPECT_EQ(chosen({.scorers = {{Scorer::rendezvous, 1}}}, candidates, subject), 1U);
   }
+}
+
+TEST(Scorers, PrefixIsTheShareHeldAndAbstainsWithoutFingerprint) {
+  EXPECT_EQ(scores(Scorer::prefix, {{.prefix_share = 0.25}, {}}), (std::vector{0.25, kAbstains}));
+}
+
+TEST(Scorers, LessIsBetter) {
+  const Candidate light{.leases = 1, .backlog = TokenCount(100), .uncached = TokenCount(100)};
+  const Candidate heavy{.leases = 3, .backlog = TokenCount(0), .uncached = TokenCount(300)};
+  EXPECT_EQ(scores(Scorer::least_tokens, {light, heavy}), (std::vector{1.0, 0.0}));
+  EXPECT_EQ(scores(Scorer::lmetric, {light, heavy}), (std::vector{1.0, 0.0}));
+  EXPECT_EQ(scores(Scorer::kv_usage, {{.kv_usage = 0.2}, {}, {.kv_usage = 0.6}}),
+            (std::vector{1.0, kAbstains, 0.0}));
+  EXPECT_EQ(scores(Scorer::least_latency, {{.ttft = 1.0, .itl = 0.02}, {.ttft = 2.0, .itl = 0.01}}),
+            (std::vector{0.5, 0.5}));
+  EXPECT_EQ(scores(Scorer::least_latency, {{.ttft = 1.0}, {.ttft = 2.0}}), (std::vector{1.0, 0.0}));
+}
+
+TEST(Scorers, PowerOfTwoNeverTakesTheMostLoadedOfThree) {
+  const Candidates candidates = {with_leases(9, 1), with_leases(1, 2), with_leases(2, 3)};
+  std::map<std::size_t, int> count;
+  for (std::uint64_t request = 0; request < 300; ++request) {
+    ++count[chosen({.scorers = {{Scorer::power_of_two, 1}}}, candidates, request)];
+  }
+  EXPECT_EQ(count[0], 0);
+  EXPECT_GT(count[1], count[2]);
+  EXPECT_GT(count[2], 50);
+}
+
+TEST(Scorers, RandomSpreads) {
+  const Candidates candidates = {with_leases(0, 1), with_leases(0, 2)};
+  std::map<std::size_t, int> count;
+  for (std::uint64_t request = 0; request < 1000; ++request) {
+    ++count[chosen({.scorers = {{Scorer::random, 1}}}, candidates, request)];
+  }
+  EXPECT_NEAR(count[0], 500, 80);
+}
+
+TEST(Choose, ACrowdedEndpointComesLastAndADoubtfulOneLater) {
+  const PlacementParams params{.scorers = {{Scorer::least_request, 1}}};
+  EXPECT_EQ(chosen(params, {{.leases = 0, .crowded = true}, {.leases = 9}}), 1U);
+  EXPECT_EQ(chosen(params, {{.leases = 3, .crowded = true}, {.leases = 2, .crowded = true}}), 1U);
+  EXPECT_EQ(chosen(params, {{.leases = 0, .confidence = 0.1}, {.leases = 1}, {.leases = 4}}), 1U);
 }
 
 TEST(Choose, WeighsWhoDoesNotAbstain) {

@@ -12,6 +12,12 @@ enum class Scorer : std::uint8_t {
   least_request,  // fewest leases
   round_robin,    // the next in turn
   rendezvous,     // highest hash of (session, endpoint) among those within the load bound
+  least_tokens,   // fewest tokens to compute: this prompt's uncached ones and the backlog
+  kv_usage,       // emptiest cache, as reported
+  least_latency,  // half time to first token, half time between tokens, as seen lately
+  random,         // any, by a hash of the request
+  power_of_two,   // the less loaded of two that a hash of the request draws
+  lmetric,        // least (uncached + backlog) x (in flight + 1)
 };
 
 struct WeightedScorer {
@@ -26,6 +32,7 @@ struct WeightedScorer {
 struct PlacementParams {
   std::vector<WeightedScorer> scorers = {
       {Scorer::session, 3.0}, {Scorer::prefix, 1.0}, {Scorer::least_request, 2.0}};
+  int max_waiting = 10;      // endpoints with so many waiting inside the engine come last; 0: off
   double load_bound = 1.25;  // rendezvous: no endpoint above this multiple of the mean load
   double tie = 0.01;         // scores closer than this are equal, and load decides
 

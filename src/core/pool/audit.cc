@@ -38,8 +38,8 @@ std::string Pool::State::broken_invariant(TimePoint now) {
   if (queued != queue.load().requests) return said("queued", queue.load().requests, queued);
   if (queued_tokens != queue.load().tokens)
     return said("queued tokens", queue.load().tokens.value(), queued_tokens.value());
-  if (queue.list(queued + 1).size() != queued)
-    return said("listed", queue.list(queued + 1).size(), queued);
+  if (queue.list(queued + 1, now).size() != queued)
+    return said("listed", queue.list(queued + 1, now).size(), queued);
   if (dispatched != in_flight) return said("in flight", in_flight, dispatched);
   if (failed_before != retried) return said("retried", retried, failed_before);
 
@@ -73,7 +73,7 @@ std::string Pool::State::broken_invariant(TimePoint now) {
   // Work-conserving: nothing waits that could go.
   std::string idle;
   queue.for_each_model([&](ModelId model) {
-    if (fleet.access(model) == Access::all && queue.first([&](ModelId m) {
+    if (fleet.access(model) == Access::all && queue.first(now, [&](ModelId m) {
                                                      return m == model ? Access::all : Access::none;
                                                    }).request != nullptr) {
       idle = "a request waits although an endpoint has room";

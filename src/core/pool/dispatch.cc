@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/placement/confidence.h"
 #include "core/pool/state.h"
 
 namespace turnpike::core {
@@ -21,14 +22,15 @@ bool Pool::State::dispatch_next(TimePoint now) {
     });
   }
   if (request == nullptr) {
-    const Lane::First first = queue.first([&](ModelId model) { return fleet.access(model); });
+    const ModelQueue::First first =
+        queue.first(now, [&](ModelId model) { return fleet.access(model); });
     if (first.overdue) ++counters.overtake_limit_hits;
     request = first.request;
   }
   if (request == nullptr) return false;
   Endpoint* endpoint = place(*request, now);
   assert(endpoint != nullptr);
-  if (queue.dispatched(*request)) ++counters.overtakes;
+  if (queue.dispatched(*request, now)) ++counters.overtakes;
   wait_over(*request);
   dispatch(*request, *endpoint, now);
   return true;
@@ -51,7 +53,7 @@ bool Pool::State::dispatch_holder(TimePoint now) {
       continue;
     }
     ++counters.grace_used;
-    if (queue.dispatched(*request)) ++counters.overtakes;
+    if (queue.dispatched(*request, now)) ++counters.overtakes;
     wait_over(*request);
     dispatch(*request, *endpoint, now);
     return true;
@@ -60,25 +62,41 @@ bool Pool::State::dispatch_holder(TimePoint now) {
 }
 
 // The best endpoint for a request among those that have room for it; null if none has.
-Endpoint* Pool::State::place(const Request& request, TimePoint) {
+Endpoint* Pool::State::place(const Request& request, TimePoint now) {
   fleet.collect(request.submission.model, request.boosted, request.tried, candidate_endpoints);
   if (candidate_endpoints.empty()) return nullptr;
   const EndpointId bound =
       request.session == nullptr ? EndpointId::none() : request.session->endpoint;
   candidates.clear();
-  for (const Endpoint* endpoint : candidate_endpoints) {
-    candidates.push_back({.name_hash = endpoint->name_hash,
-                          .leases = endpoint->ledger.leases(),
-                          .backlog = endpoint->ledger.backlog(),
-                          .uncached = uncached(request, *endpoint),
-                          .prompt = request.submission.prompt_tokens,
-                          .bound = endpoint->spec.id == bound,
-                          // Wraps around, so that the endpoint after the last one comes first.
-                          .turn = endpoint->ordinal - last_turn - 1});
+  for (const Endpoint* endpoint : candidate_endpoints)
+    candidates.push_back(candidate(request, *endpoint, bound, now));
+  const std::uint64_t id = request.submission.id.value();
+  const std::uint64_t subject = request.session == nullptr ? id : request.session->key.value();
+  return candidate_endpoints[choose(params.placement, candidates, subject, id, scratch)];
+}
+
+Candidate Pool::State::candidate(const Request& request, const Endpoint& endpoint, EndpointId bound,
+                                 TimePoint now) const {
+  const Gauges& gauges = endpoint.ledger.gauges();
+  const TokenCount prompt = request.submission.prompt_tokens;
+  Candidate c{.name_hash = endpoint.name_hash,
+              .leases = endpoint.ledger.leases(),
+              .backlog = endpoint.ledger.backlog(),
+              .uncached = uncached(request, endpoint),
+              .prompt = prompt,
+              .kv_usage = gauges.kv_usage,
+              .confidence = confidence(endpoint, now),
+              .crowded = params.placement.max_waiting > 0 &&
+                         gauges.waiting.value_or(0) >= params.placement.max_waiting,
+              .bound = endpoint.spec.id == bound,
+              // Wraps around, so that the endpoint after the last one comes first.
+              .turn = endpoint.ordinal - last_turn - 1};
+  if (!request.submission.blocks.empty() && prompt > TokenCount(0)) {
+    c.prefix_share = (prompt - c.uncached).as_double() / prompt.as_double();
   }
-  const std::uint64_t subject =
-      request.session == nullptr ? request.submission.id.value() : request.session->key.value();
-  return candidate_endpoints[choose(params.placement, candidates, subject, scratch)];
+  if (endpoint.ttft.samples() > 0) c.ttft = endpoint.ttft.value();
+  if (endpoint.itl.samples() > 0) c.itl = endpoint.itl.value();
+  return c;
 }
 
 void Pool::State::dispatch(Request& request, Endpoint& endpoint, TimePoint now) {
@@ -94,19 +112,13 @@ void Pool::State::dispatch(Request& request, Endpoint& endpoint, TimePoint now) 
   dispatched_tokens.add(request.submission.prompt_tokens.value(), now);
 
   bool rebound = false;
-  if (Session* session = request.session) {
-    release_hold(*session, now);
-    rebound = session->endpoint && session->endpoint != endpoint.spec.id;
-    session->endpoint = endpoint.spec.id;
-    session->total_wait += now - request.enqueued;
-    session->last_activity = now;
-    ++session->in_flight;
-    const bool first_sign_of_life = session->turns == 0 && session->in_flight == 1;
-    Request* sibling = first_sign_of_life ? session->waiting.first() : nullptr;
-    for (; sibling != nullptr; sibling = LinkedList<Request, OfSession>::after(*sibling)) {
-      queue.not_a_newcomer(*sibling);
-    }
+  if (request.session != nullptr) {
+    release_hold(*request.session, now);
+    rebound = request.session->endpoint && request.session->endpoint != endpoint.spec.id;
   }
+  turn_started(request, endpoint, now);
+  if (endpoint.prefixes && !params.prefix.learn_at_end)
+    request.prefix_used = endpoint.prefixes->learn(counted_blocks(request));
   if (!request.submission.streaming) {
     request.assumed_first_token = now + endpoint.ledger.backlog_time();
     assumed_first_tokens.emplace(request.assumed_first_token,

@@ -1,12 +1,15 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/hash_chain.h"
 #include "core/health/breaker.h"
 #include "core/ledger/ledger.h"
 #include "core/pool/events.h"
+#include "core/pool/moving_mean.h"
+#include "core/prefix/prefix_index.h"
 #include "core/queue/lane.h"
 
 namespace turnpike::core {
@@ -38,6 +41,13 @@ struct Endpoint {
   // It said that it was full: nothing more is sent until this time, or until a request there finishes.
   TimePoint sheds_until{};
   std::vector<Hold> holds;
+  std::optional<PrefixIndex> prefixes;  // none: the driver sends no fingerprints, or nobody asks
+
+  // Seconds, as seen lately: to the first token and between tokens.
+  MovingMean ttft{0.0, 0.1};
+  MovingMean itl{0.0, 0.1};
+  TimePoint up_since{};                     // dispatchable since
+  TimePoint slow_since = TimePoint::max();  // far behind its peers since; max: it keeps up
 
   std::uint64_t dispatched = 0;
   std::uint64_t failures = 0;

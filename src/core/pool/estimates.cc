@@ -4,12 +4,55 @@
 
 namespace turnpike::core {
 
-// What an endpoint would have to compute of the prompt: all of it, but for the session's context where that was built last.
-TokenCount Pool::State::uncached(const Request& request, const Endpoint& endpoint) {
+std::span<const std::uint64_t> Pool::State::counted_blocks(const Request& request) const {
+  const std::vector<std::uint64_t>& blocks = request.submission.blocks;
+  const std::size_t count = params.prefix.max_blocks == 0
+                                ? blocks.size()
+                                : std::min(blocks.size(), params.prefix.max_blocks);
+  return {blocks.data(), count};
+}
+
+// What an endpoint would have to compute of the prompt. With a fingerprint: what follows the part it probably holds; without one:
+// all but the session's context, where that was built last.
+TokenCount Pool::State::uncached(const Request& request, const Endpoint& endpoint) const {
   const TokenCount prompt = request.submission.prompt_tokens;
   const Session* session = request.session;
-  if (session == nullptr || session->endpoint != endpoint.spec.id) return prompt;
-  return prompt - std::min(prompt, session->context_tokens);
+  const bool bound = session != nullptr && session->endpoint == endpoint.spec.id;
+  const TokenCount context = bound ? session->context_tokens : TokenCount(0);
+  if (request.submission.blocks.empty() || !endpoint.prefixes)
+    return prompt - std::min(prompt, context);
+
+  const std::size_t held = endpoint.prefixes->held(counted_blocks(request));
+  const auto blocks = static_cast<std::int64_t>(request.submission.blocks.size());
+  const TokenCount known(prompt.value() * static_cast<std::int64_t>(held) / blocks);
+  // If it holds the whole prompt of the last turn, it holds the answer too.
+  const bool whole = bound && session->chain_blocks > 0 && held >= session->chain_blocks;
+  return prompt - std::min(prompt, whole ? std::max(known, context) : known);
+}
+
+// Over the endpoints that may hold some of it: its session's, and those whose index knows its first block.
+TokenCount Pool::State::least_uncached(const Request& request) const {
+  TokenCount least = request.submission.prompt_tokens;
+  if (request.submission.blocks.empty()) {
+    const Endpoint* bound =
+        request.session == nullptr ? nullptr : fleet.find(request.session->endpoint);
+    return bound == nullptr || bound->removed ? least : uncached(request, *bound);
+  }
+  fleet.for_each_serving(request.submission.model, [&](const Endpoint& endpoint) {
+    least = std::min(least, uncached(request, endpoint));
+  });
+  return least;
+}
+
+// Holds what the index expected against what the answer said.
+void Pool::State::correct_prefixes(const Request& request, Endpoint& endpoint,
+                                   const Settlement& settlement) const {
+  if (request.submission.blocks.empty()) return;
+  if (params.prefix.learn_at_end && settlement.ending == Ending::finished)
+    endpoint.prefixes->learn(counted_blocks(request));
+  if (!settlement.usage.cached_tokens || request.prefix_used == 0) return;
+  const TokenCount expected = request.submission.prompt_tokens - request.lease.uncached();
+  if (*settlement.usage.cached_tokens * 2 < expected) endpoint.prefixes->lost(request.prefix_used);
 }
 
 // Until `ahead` tokens of prompts have been dispatched at the rate of the last minute; nothing while there is no rate.

@@ -27,6 +27,12 @@ struct Submission {
   std::uint64_t prompt_hash =
       0;  // with the session: recognises a retry of the same request; 0: none
   bool streaming = false;
+  double tenant_weight = 1.0;         // his share, where tenants share fairly
+  int priority = 0;                   // class; higher goes first, where the order has classes
+  std::optional<TimePoint> deadline;  // by when the first token is wanted
+  SessionKey parent;                  // root session of a sub-agent
+  // The prompt as chained hashes of its blocks, from the beginning; empty: unknown. Equal hashes mean equal prefixes.
+  std::vector<std::uint64_t> blocks;
 };
 
 // What an answer said about itself; a field is absent where the engine did not say.

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cassert>
+#include <limits>
 
 #include "core/admission/room.h"
 #include "core/health/dispatchable.h"
+#include "core/placement/confidence.h"
 
 namespace turnpike::core {
 namespace {
@@ -45,6 +47,7 @@ Endpoint& Fleet::adopt(std::unique_ptr<Endpoint> endpoint, TimePoint now) {
   e.access = Access::none;
   e.dispatchable = e.counted = e.counted_well = false;
   e.wake = TimePoint::max();
+  if (!e.prefixes) e.prefixes.emplace(params_->prefix.max_bytes);
   std::ranges::sort(e.spec.models);
   by_id_[e.spec.id] = &e;
   endpoints_[e.spec.id] = std::move(endpoint);
@@ -190,6 +193,34 @@ std::string Fleet::inexact(const Endpoint& endpoint, TimePoint now) const {
   return {};
 }
 
+void Fleet::compare_speeds(TimePoint now) {
+  if (now < next_comparison_) return;
+  next_comparison_ = now + std::chrono::seconds(5);
+  std::vector<double> prefill;
+  std::vector<double> decode;
+  const auto median = [](std::vector<double>& values) {
+    if (values.size() < 2) return std::numeric_limits<double>::infinity();
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::ranges::nth_element(values, middle);
+    return *middle;
+  };
+  for (auto& [models, group] : groups_) {
+    prefill.clear();
+    decode.clear();
+    for (const Endpoint* e : group->members) {
+      prefill.push_back(e->ledger.seconds_per_token());
+      if (e->itl.samples() > 0) decode.push_back(e->itl.value());
+    }
+    const double usual_prefill = median(prefill);
+    const double usual_decode = median(decode);
+    for (Endpoint* e : group->members) {
+      const bool slow = e->ledger.seconds_per_token() > kSlowFactor * usual_prefill ||
+                        (e->itl.samples() > 0 && e->itl.value() > kSlowFactor * usual_decode);
+      e->slow_since = slow ? std::min(e->slow_since, now) : TimePoint::max();
+    }
+  }
+}
+
 bool Fleet::gauges_fresh(const Endpoint& endpoint, TimePoint now) const {
   const std::optional<TimePoint> at = endpoint.ledger.scraped_at();
   return at && endpoint.ledger.gauges().waiting &&
@@ -276,6 +307,7 @@ void Fleet::set_access(Endpoint& endpoint, Access access) {
 void Fleet::set_dispatchable(Endpoint& endpoint, bool dispatchable, TimePoint now) {
   if (endpoint.dispatchable == dispatchable) return;
   endpoint.dispatchable = dispatchable;
+  if (dispatchable) endpoint.up_since = now;
   dispatchable ? ++dispatchable_ : --dispatchable_;
   dispatchable ? ++endpoint.group->dispatchable : --endpoint.group->dispatchable;
   if (dispatchable || endpoint.group->dispatchable > 0) return;

@@ -62,6 +62,15 @@ class Fleet {
                std::vector<Endpoint*>& out) const;
   // Whether any endpoint not in `except` serves the model, dispatchable or not.
   [[nodiscard]] bool serves(ModelId model, std::span<const EndpointId> except) const;
+  // All endpoints that serve the model, with room or not.
+  template <typename Visit>
+  void for_each_serving(ModelId model, Visit visit) const {
+    const auto route = routes_.find(model);
+    if (route == routes_.end()) return;
+    for (const ServingGroup* group : route->second.groups) {
+      for (Endpoint* endpoint : group->members) visit(*endpoint);
+    }
+  }
   [[nodiscard]] bool dispatchable(ModelId model) const;
   // Since when nothing dispatchable has served the model; meaningful while that is so.
   [[nodiscard]] TimePoint dark_since(ModelId model) const;
@@ -71,6 +80,8 @@ class Fleet {
   [[nodiscard]] bool panic() const { return panic_; }
   // For tests: which of the endpoint's kept facts is not what it would be if it were worked out now; empty if all are.
   [[nodiscard]] std::string inexact(const Endpoint& endpoint, TimePoint now) const;
+  // Finds endpoints that are slow though healthy; every few seconds.
+  void compare_speeds(TimePoint now);
   // When an endpoint changes by itself: gauges become stale, a breaker half-open, a hold ends.
   [[nodiscard]] std::optional<TimePoint> next_wake() const;
   // The endpoint whose wake is due, if any.
@@ -108,6 +119,7 @@ class Fleet {
   std::size_t open_ = 0;
   std::size_t held_ = 0;
   bool panic_ = false;
+  TimePoint next_comparison_{};
 };
 
 }  // namespace turnpike::core

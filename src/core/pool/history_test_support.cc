@@ -22,6 +22,15 @@ std::vector<ModelId> models_of(std::uint32_t choice) {
   return models;
 }
 
+// Prompts that share beginnings.
+std::vector<std::uint64_t> blocks_of(std::uint32_t choice) {
+  std::vector<std::uint64_t> blocks;
+  for (std::uint64_t i = 0; choice % 3 != 0 && i < choice / 17 % 12; ++i) {
+    blocks.push_back(chain_hash(blocks.empty() ? 1 : blocks.back(), i < 4 ? i : choice % 29 + i));
+  }
+  return blocks;
+}
+
 }  // namespace
 
 Step random_step(Random& random) {
@@ -138,16 +147,22 @@ void History::submit(std::uint32_t choice) {
   const ModelId model(choice % kModels);
   const std::uint32_t session = choice / 7 % (2 * kSessions);  // half of them have none
   active_[id] = {.endpoint = {}, .model = model};
-  pool_.submit({.id = id,
-                .model = model,
-                .session = session < kSessions ? SessionKey(session * kModels + model.value())
-                                               : SessionKey::none(),
-                .tenant = TenantKey(choice / 11 % 4),
-                .tenant_is_anonymous = choice / 11 % 4 == 0,
-                .prompt_tokens = TokenCount(choice % 3000),
-                .body_bytes = ByteCount(choice % 12'000),
-                .streaming = choice % 2 == 0},
-               now_);
+  pool_.submit(
+      {.id = id,
+       .model = model,
+       .session =
+           session < kSessions ? SessionKey(session * kModels + model.value()) : SessionKey::none(),
+       .tenant = TenantKey(choice / 11 % 4),
+       .tenant_is_anonymous = choice / 11 % 4 == 0,
+       .prompt_tokens = TokenCount(choice % 3000),
+       .body_bytes = ByteCount(choice % 12'000),
+       .streaming = choice % 2 == 0,
+       .tenant_weight = 1.0 + choice % 3,
+       .priority = static_cast<int>(choice / 13 % 3),
+       .deadline =
+           choice % 5 == 0 ? std::optional(now_ + std::chrono::seconds(choice % 17)) : std::nullopt,
+       .blocks = blocks_of(choice)},
+      now_);
 }
 
 void History::settle(std::uint32_t choice) {
@@ -242,7 +257,9 @@ void History::took(const Dispatch& dispatch) {
 
   const int bound =
       params_.order.boost.max_overtakes * params_.order.boost.unboosted_overtakes_factor;
-  if (params_.grace.period > Duration{0} || bound == 0) return;
+  const bool bounded = params_.order.sessions == SessionOrder::session_boost &&
+                       params_.order.tenants == TenantOrder::none;
+  if (!bounded || params_.grace.period > Duration{0} || bound == 0) return;
   for (auto& [id, other] : active_) {
     if (id >= dispatch.request) break;
     if (other.model != request.model || !other.first_attempt_waits) continue;

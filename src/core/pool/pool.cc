@@ -45,6 +45,10 @@ void Pool::first_token(RequestId id, TimePoint now) {
   State& s = *state_;
   Request* request = s.find(id);
   if (request == nullptr || !request->dispatched()) return;
+  if (request->first_token_at == TimePoint::max()) {
+    request->first_token_at = now;
+    request->endpoint->ttft.add(to_seconds(now - request->lease.taken_at()));
+  }
   request->answered = true;
   request->lease.first_token(now, request->submission.streaming);
   request->endpoint->breaker.success();
@@ -60,6 +64,11 @@ void Pool::settle(RequestId id, const Settlement& settlement, TimePoint now) {
   if (request == nullptr || !request->dispatched()) return;
 
   Endpoint& endpoint = *request->endpoint;
+  const std::int64_t output = settlement.usage.output_tokens.value_or(TokenCount(0)).value();
+  if (request->first_token_at != TimePoint::max() && output > 1) {
+    endpoint.itl.add(to_seconds(now - request->first_token_at) / static_cast<double>(output - 1));
+  }
+  s.correct_prefixes(*request, endpoint, settlement);
   s.turn_ended(*request, settlement, now);
   s.end_lease(*request, now);
   switch (settlement.ending) {
@@ -87,6 +96,7 @@ void Pool::observe(EndpointId id, const Gauges& gauges, TimePoint scraped_at, Ti
   Endpoint* endpoint = state_->fleet.find(id);
   if (endpoint == nullptr || endpoint->removed) return;
   endpoint->ledger.observe(gauges, scraped_at, now);
+  state_->fleet.compare_speeds(now);
   state_->fleet.refresh(*endpoint, now);
   state_->dispatch_all(now);
 }
@@ -121,6 +131,11 @@ void Pool::set_healthy(EndpointId id, bool healthy, TimePoint now) {
   if (endpoint == nullptr || endpoint->removed) return;
   endpoint->healthy = healthy;
   state_->fleet.refresh(*endpoint, now);
+  state_->dispatch_all(now);
+}
+
+void Pool::forget_cache(EndpointId id, TimePoint now) {
+  if (Endpoint* endpoint = state_->fleet.find(id)) endpoint->prefixes->clear();
   state_->dispatch_all(now);
 }
 

@@ -45,6 +45,8 @@ class Pool {
   void set_models(EndpointId endpoint, std::vector<ModelId> models, TimePoint now);
   // The verdict of the active health check.
   void set_healthy(EndpointId endpoint, bool healthy, TimePoint now);
+  // The engine has restarted, or says that its cache was cleared.
+  void forget_cache(EndpointId endpoint, TimePoint now);
   void end_session(SessionKey session, TimePoint now);
   void set_policy(const PoolParams& params, TimePoint now);
   // Time-outs, grace periods, breakers; call at or after next_deadline().

@@ -57,6 +57,23 @@ std::vector<PoolParams> policies() {
   patient.waits.queue_timeout = kForever;
   patient.admission.limit = 1;
   all.push_back(patient);
+
+  using enum SessionOrder;
+  for (const SessionOrder order : {critical_path, plas, las, turn_priority, wspt, deadline}) {
+    PoolParams params = tight;
+    params.policy = "order " + std::to_string(static_cast<int>(order));
+    params.order.sessions = order;
+    params.order.tenants = order == las ? TenantOrder::vtc : TenantOrder::none;
+    params.order.priority_classes = order == wspt;
+    params.waits.queue_timeout = kForever;
+    all.push_back(params);
+  }
+  PoolParams shares = tight;
+  shares.policy = "fair share and boost";
+  shares.order.tenants = TenantOrder::fair_share;
+  shares.order.priority_classes = true;
+  shares.order.fairness.window = std::chrono::seconds(3);
+  all.push_back(shares);
   return all;
 }
 

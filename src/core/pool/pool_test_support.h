@@ -34,6 +34,8 @@ class PoolUnderTest {
     unsigned tenant = 0;  // 0: anonymous
     std::uint64_t prompt_hash = 0;
     bool streaming = true;
+    int priority = 0;
+    std::vector<std::uint64_t> blocks = {};
   };
 
   void endpoint(unsigned id, std::vector<unsigned> models = {1}, int slots = 0) {
@@ -53,7 +55,9 @@ class PoolUnderTest {
                  .prompt_tokens = TokenCount(wish.prompt),
                  .body_bytes = ByteCount(wish.bytes),
                  .prompt_hash = wish.prompt_hash,
-                 .streaming = wish.streaming},
+                 .streaming = wish.streaming,
+                 .priority = wish.priority,
+                 .blocks = wish.blocks},
                 now);
     look();
   }

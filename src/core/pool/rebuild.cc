@@ -5,6 +5,29 @@
 
 namespace turnpike::core {
 
+namespace {
+
+// What two pools know of one session: what is newer counts, what was used adds up.
+void merge_session(Session& own, const Session& other, TimePoint now) {
+  if (own.turns == 0 || other.last_activity >= own.last_activity) {
+    own.context_tokens = other.context_tokens;
+    own.chain_hash = other.chain_hash;
+    own.chain_blocks = other.chain_blocks;
+    own.last_completed = other.last_completed;
+    own.endpoint = other.endpoint;
+    own.held_endpoint = other.held_endpoint;
+    own.ended_in_tool_call = other.ended_in_tool_call;
+    own.tool_gaps = other.tool_gaps;
+    own.person_gaps = other.person_gaps;
+  }
+  own.attained.add(other.attained.value(now), now);
+  own.critical_path = std::max(own.critical_path, other.critical_path);
+  own.total_wait += other.total_wait;
+  own.turns += other.turns;
+}
+
+}  // namespace
+
 // Empties the queue; what waited, by how long it has.
 std::vector<Request*> Pool::State::withdraw_all() {
   std::vector<Request*> waiting;
@@ -19,7 +42,7 @@ std::vector<Request*> Pool::State::withdraw_all() {
 void Pool::State::rebuild_queue(std::vector<Request*> waiting, TimePoint now) {
   std::ranges::sort(waiting, {},
                     [](const Request* r) { return std::pair(r->enqueued, r->arrival); });
-  queue = Queue(params.order);
+  queue = Queue(params.order, accounts);
   for (Request* request : waiting) {
     const bool boosts =
         params.order.sessions == SessionOrder::session_boost && request->session != nullptr;
@@ -27,7 +50,8 @@ void Pool::State::rebuild_queue(std::vector<Request*> waiting, TimePoint now) {
     request->boosted = boosts && (request->boosted || recency.has_value());
     request->recency = recency.value_or(0);
     if (request->tried.empty()) {
-      queue.push(*request, request->session == nullptr || !request->session->running());
+      take_order(*request, now);
+      queue.push(*request, request->session == nullptr || !request->session->running(), now);
     } else {
       queue.push_retry(*request);
     }
@@ -43,14 +67,7 @@ void Pool::State::absorb(State& other, TimePoint now) {
   std::uint32_t cursor = 0;
   while (const Session* session = other.sessions.next(cursor)) {
     Session& own = sessions.wake(session->key, session->tenant, now);
-    if (session->last_activity >= own.last_activity) {
-      own.context_tokens = session->context_tokens;
-      own.last_completed = session->last_completed;
-      own.endpoint = session->endpoint;
-      own.held_endpoint = session->held_endpoint;
-    }
-    own.total_wait += session->total_wait;
-    own.turns += session->turns;
+    merge_session(own, *session, now);
     const TimePoint active = std::max(own.last_activity, session->last_activity);
     sessions.rest(own, active);
   }

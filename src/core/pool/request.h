@@ -35,15 +35,24 @@ struct Request : Link<Request, OfQueue>,
 
   // While it waits.
   bool boosted = false;
-  std::uint64_t recency = 0;  // of its session's completion, if boosted
+  std::uint64_t recency = 0;     // of its session's completion, if boosted
+  std::int64_t order_value = 0;  // see order_value()
+  TimePoint starves_at = TimePoint::max();
+  bool rescued = false;  // it went because it had waited too long
   Rank rank;
 
   // While it runs.
   Lease lease;
   Endpoint* endpoint = nullptr;
-  bool answered = false;  // a first token was seen or assumed
+  TimePoint first_token_at = TimePoint::max();  // seen on a stream
+  bool answered = false;                        // a first token was seen or assumed
   bool is_probe = false;
   TimePoint assumed_first_token = TimePoint::max();  // of an answer that is not streamed
+
+  Duration inherited{0};          // its session's critical path when it was submitted
+  double charged = 0.0;           // to its tenant and session so far, in weighted tokens
+  std::uint64_t prefix_used = 0;  // see PrefixIndex::learn()
+  bool main_chain = false;        // it continues its session's main chain
 
   int attempt = 0;  // dispatches so far
   int deaths = 0;   // endpoints that died of it

@@ -4,20 +4,6 @@
 #include "core/pool/state.h"
 
 namespace turnpike::core {
-namespace {
-
-// Tokens of the main chain once this turn is over.
-TokenCount context_after(const Submission& submission, const Usage& usage) {
-  return usage.prompt_tokens.value_or(submission.prompt_tokens) +
-         usage.output_tokens.value_or(TokenCount(0));
-}
-
-std::uint64_t count_of(TokenCount tokens) {
-  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, tokens.value()));
-}
-
-}  // namespace
-
 Request& Pool::State::create(const Submission& submission, TimePoint now) {
   ++counters.submitted;
   const auto [entry, is_new] = numbers.try_emplace(submission.id, Number{0});
@@ -30,8 +16,10 @@ Request& Pool::State::create(const Submission& submission, TimePoint now) {
     request.arrival.at = *first;
     ++counters.arrivals_kept;
   }
-  if (submission.session)
+  if (submission.session) {
     request.session = &sessions.wake(submission.session, submission.tenant, now);
+    request.inherited = request.session->critical_path;
+  }
   return request;
 }
 
@@ -59,7 +47,8 @@ void Pool::State::enqueue(Request& request, TimePoint now) {
     }
   }
   if (request.tried.empty()) {
-    queue.push(request, session == nullptr || !session->running());
+    take_order(request, now);
+    queue.push(request, session == nullptr || !session->running(), now);
   } else {
     queue.push_retry(request);
   }
@@ -109,50 +98,6 @@ void Pool::State::refuse_surplus(Request& latest, RejectReason reason, TimePoint
   queue.erase(latest);
   wait_over(latest);
   reject(latest, reason, now);
-}
-
-void Pool::State::turn_ended(Request& request, const Settlement& settlement, TimePoint now) {
-  const bool answered = request.answered || settlement.ending == Ending::finished;
-  switch (settlement.ending) {
-    case Ending::finished:
-      ++counters.finished;
-      break;
-    case Ending::failed:
-      ++counters.failed;
-      break;
-    case Ending::cancelled:
-      ++counters.cancelled;
-      break;
-  }
-  const Usage& usage = settlement.usage;
-  if (settlement.ending == Ending::finished) {
-    counters.prompt_tokens +=
-        count_of(usage.prompt_tokens.value_or(request.submission.prompt_tokens));
-    counters.output_tokens += count_of(usage.output_tokens.value_or(TokenCount(0)));
-  }
-  if (usage.cached_tokens) {
-    counters.reported_cached_tokens += count_of(*usage.cached_tokens);
-    counters.predicted_cached_tokens +=
-        count_of(request.submission.prompt_tokens - request.lease.uncached());
-  }
-
-  Session* session = request.session;
-  if (session == nullptr) return;
-  --session->in_flight;
-  if (!answered) return;
-  ++session->turns;
-  session->last_completed = now;
-  session->context_tokens =
-      std::max(session->context_tokens, context_after(request.submission, usage));
-  tracker.completed(session->key, now);
-  const auto recency = tracker.recency(session->key, now);
-  for (Request* waiting = session->waiting.first(); waiting != nullptr;
-       waiting = LinkedList<Request, OfSession>::after(*waiting)) {
-    queue.not_a_newcomer(*waiting);
-    if (!recency || params.order.sessions != SessionOrder::session_boost) continue;
-    if (!waiting->boosted) ++counters.boosts;
-    queue.boost(*waiting, *recency);
-  }
 }
 
 void Pool::State::end_lease(Request& request, TimePoint now) {

@@ -12,6 +12,7 @@
 #include "core/placement/choose.h"
 #include "core/pool/fleet.h"
 #include "core/pool/flow_rate.h"
+#include "core/pool/moving_mean.h"
 #include "core/pool/pool.h"
 #include "core/pool/remembered_arrivals.h"
 #include "core/pool/request.h"
@@ -31,7 +32,7 @@ struct Pool::State {
         fleet(params),
         sessions(with.sessions),
         tracker(with.order.boost),
-        queue(with.order) {}
+        queue(with.order, accounts) {}
 
   PoolParams params;
   Fleet fleet;  // outlives the requests, whose leases point into it
@@ -39,9 +40,11 @@ struct Pool::State {
   BoostTracker tracker;
   Slab<Request> requests;
   absl::flat_hash_map<RequestId, Number> numbers;
+  TenantAccounts accounts;
   Queue queue;
   RememberedArrivals remembered;
   FlowRate dispatched_tokens;
+  MovingMean reserve{512.0, 0.02};  // output tokens of an answer
   PoolCounters counters;
   std::vector<Decision> decisions;
 
@@ -66,14 +69,22 @@ struct Pool::State {
   void reject(Request& request, RejectReason reason, TimePoint now);
   void destroy(Request& request, TimePoint now);
   void refuse_surplus(Request& latest, RejectReason reason, TimePoint now);
-  void turn_ended(Request& request, const Settlement& settlement, TimePoint now);
   void end_lease(Request& request, TimePoint now);
+
+  // turns.cc: what a request means to its session and its tenant
+  void take_order(Request& request, TimePoint now);
+  void turn_started(Request& request, const Endpoint& endpoint, TimePoint now);
+  void turn_ended(Request& request, const Settlement& settlement, TimePoint now);
+  void boost_waiting(Session& session, TimePoint now);
+  void charge(const Request& request, double amount, TimePoint now);
 
   // dispatch.cc: who goes where
   void dispatch_all(TimePoint now);
   bool dispatch_next(TimePoint now);
   bool dispatch_holder(TimePoint now);
   Endpoint* place(const Request& request, TimePoint now);
+  Candidate candidate(const Request& request, const Endpoint& endpoint, EndpointId bound,
+                      TimePoint now) const;
   void dispatch(Request& request, Endpoint& endpoint, TimePoint now);
   Why why(const Request& request, TimePoint now) const;
 
@@ -93,7 +104,11 @@ struct Pool::State {
   std::optional<TimePoint> queue_deadline() const;
 
   // estimates.cc
-  static TokenCount uncached(const Request& request, const Endpoint& endpoint);
+  TokenCount uncached(const Request& request, const Endpoint& endpoint) const;
+  std::span<const std::uint64_t> counted_blocks(const Request& request) const;
+  void correct_prefixes(const Request& request, Endpoint& endpoint,
+                        const Settlement& settlement) const;
+  TokenCount least_uncached(const Request& request) const;
   std::optional<Duration> predicted_wait(TokenCount ahead, TimePoint now) const;
   Duration retry_after(RejectReason reason, TimePoint now) const;
 

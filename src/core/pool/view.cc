@@ -47,6 +47,8 @@ SessionView view_of(const Session& session, const BoostTracker& tracker, TimePoi
   view.in_flight = session.in_flight;
   view.queued = session.queued;
   view.total_wait = session.total_wait;
+  view.critical_path = session.critical_path;
+  view.attained_tokens = session.attained.value(now);
   if (session.turns > 0) view.since_completed = now - session.last_completed;
   view.idle = now - session.last_activity;
   view.boosted = tracker.recency(session.key, now).has_value();
@@ -90,7 +92,7 @@ std::vector<QueuedView> Pool::queue(std::size_t limit, TimePoint now) const {
   const State& s = *state_;
   std::vector<QueuedView> views;
   TokenCount ahead;
-  for (const Request* request : s.queue.list(limit)) {
+  for (const Request* request : s.queue.list(limit, now)) {
     const Submission& submission = request->submission;
     views.push_back({.id = submission.id,
                      .position = views.size() + 1,

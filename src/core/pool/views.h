@@ -122,6 +122,8 @@ struct SessionView {
   int in_flight = 0;
   int queued = 0;
   Duration total_wait{0};
+  Duration critical_path{0};
+  double attained_tokens = 0;  // uncached prompt + 2 x output, halved every ten minutes
   std::optional<Duration> since_completed;
   Duration idle{0};      // since its last activity
   bool boosted = false;  // its next turn would be

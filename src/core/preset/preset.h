@@ -10,6 +10,7 @@
 #include "core/placement/placement_params.h"
 #include "core/pool/retry_params.h"
 #include "core/pool/wait_params.h"
+#include "core/prefix/prefix_params.h"
 #include "core/queue/order_params.h"
 #include "core/queue/queue_limits.h"
 #include "core/session/session_params.h"
@@ -29,6 +30,7 @@ struct PoolParams {
   RetryParams retry;
   BreakerParams breaker;
   SessionTableParams sessions;
+  PrefixParams prefix;
 
   friend bool operator==(const PoolParams&, const PoolParams&) = default;
 };

@@ -23,7 +23,11 @@ void Lane::erase(Request& request) {
   forget_passed();
 }
 
-bool Lane::dispatched(Request& request) {
+bool Lane::dispatched(Request& request, TimePoint now) {
+  if (guards_against_starvation()) {
+    request.rescued = starving(now) == &request;
+    since_rescue_ = request.rescued ? 0 : since_rescue_ + 1;
+  }
   erase(request);
   const Request* earliest = earliest_bounded();
   return earliest != nullptr && overtakes_.dispatched(request.arrival, earliest->arrival);
@@ -37,8 +41,13 @@ void Lane::boost(Request& request, std::uint64_t recency) {
   insert(request);
 }
 
-Lane::First Lane::first(Access access) const {
+Lane::First Lane::first(Access access, TimePoint now) const {
   if (access == Access::none) return {};
+  if (Request* request = access == Access::all ? starving(now) : nullptr) {
+    return {.request = request,
+            .rank = {.tier = kOverdue, .arrival = request->arrival},
+            .overdue = true};
+  }
   Request* late = overdue(boosted_, true);
   if (access == Access::all) {
     Request* late_other = overdue(others_, false);
@@ -57,8 +66,8 @@ Lane::First Lane::first(Access access) const {
   return {.request = request, .rank = request->rank};
 }
 
-void Lane::list(std::size_t limit, std::vector<const Request*>& out) const {
-  const Request* const next = first(Access::all).request;
+void Lane::list(std::size_t limit, TimePoint now, std::vector<const Request*>& out) const {
+  const Request* const next = first(Access::all, now).request;
   if (next != nullptr && limit > 0) out.push_back(next);
   const std::size_t end = out.size() + limit - (next != nullptr && limit > 0 ? 1 : 0);
   for (const Group* group : {&boosted_, &others_}) {
@@ -74,6 +83,7 @@ void Lane::insert(Request& request) {
   Group& group = group_of(request);
   group.ranked.emplace(request.rank, &request);
   if (!ranked_by_arrival(request)) group.by_arrival.emplace(request.arrival, &request);
+  if (guards_against_starvation()) starving_.emplace(request.starves_at, &request);
 }
 
 void Lane::remove(Request& request) {
@@ -81,10 +91,12 @@ void Lane::remove(Request& request) {
   [[maybe_unused]] const std::size_t erased = group.ranked.erase({request.rank, &request});
   assert(erased == 1);
   if (!ranked_by_arrival(request)) group.by_arrival.erase({request.arrival, &request});
+  if (guards_against_starvation()) starving_.erase({request.starves_at, &request});
 }
 
 Rank Lane::rank_of(const Request& request) const {
-  if (!request.boosted) return {.tier = kOthers, .arrival = request.arrival};
+  if (!request.boosted)
+    return {.tier = kOthers, .value = request.order_value, .arrival = request.arrival};
   if (ranked_by_arrival(request)) return {.tier = kBoosted, .arrival = request.arrival};
   return {.tier = kBoosted,
           .value = -static_cast<std::int64_t>(request.recency),
@@ -95,7 +107,17 @@ bool Lane::ranked_by_arrival(const Request& request) const {
   return !request.boosted || params_.boost.among == BoostedFirst::fifo;
 }
 
+bool Lane::guards_against_starvation() const {
+  return params_.sessions == SessionOrder::critical_path || params_.sessions == SessionOrder::plas;
+}
+
+Request* Lane::starving(TimePoint now) const {
+  if (starving_.empty() || since_rescue_ + 1 < params_.starvation.one_in) return nullptr;
+  return starving_.begin()->first < now ? starving_.begin()->second : nullptr;
+}
+
 int Lane::max_overtakes(bool boosted) const {
+  if (params_.sessions != SessionOrder::session_boost) return 0;
   return params_.boost.max_overtakes * (boosted ? 1 : params_.boost.unboosted_overtakes_factor);
 }
 

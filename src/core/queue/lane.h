@@ -24,22 +24,23 @@ class Lane {
   void push(Request& request);
   void erase(Request& request);
   // The same as erase, and it counts as overtaking whoever came earlier. True if there was somebody.
-  bool dispatched(Request& request);
+  bool dispatched(Request& request, TimePoint now);
   // It was boosted, or boosted again by a later completion. A boost is never withdrawn.
   void boost(Request& request, std::uint64_t recency);
 
   struct First {
     Request* request = nullptr;
-    Rank rank;             // comparable between lanes of one order
-    bool overdue = false;  // first because it has been overtaken often enough
+    Rank rank;  // comparable between lanes of one order
+    bool overdue =
+        false;  // first because it has been overtaken often enough, or has waited too long
   };
   // The one whose turn is next among those that `access` admits; null if there is none.
-  [[nodiscard]] First first(Access access) const;
+  [[nodiscard]] First first(Access access, TimePoint now) const;
 
   [[nodiscard]] std::size_t size() const { return boosted_.ranked.size() + others_.ranked.size(); }
   [[nodiscard]] bool empty() const { return size() == 0; }
   // All of them in order, at most `limit`, appended.
-  void list(std::size_t limit, std::vector<const Request*>& out) const;
+  void list(std::size_t limit, TimePoint now, std::vector<const Request*>& out) const;
 
  private:
   // The keys stand in the trees, so that a search touches no request.
@@ -63,10 +64,17 @@ class Lane {
   Group& group_of(const Request& request) { return request.boosted ? boosted_ : others_; }
   void forget_passed();
 
+  [[nodiscard]] bool guards_against_starvation() const;
+  // Who has waited too long, if one may go to the front now.
+  [[nodiscard]] Request* starving(TimePoint now) const;
+
   OrderParams params_;
   Group boosted_;
   Group others_;
   Overtakes overtakes_;
+  absl::btree_set<std::pair<TimePoint, Request*>>
+      starving_;          // by the time at which each has waited too long
+  int since_rescue_ = 0;  // dispatches since one was moved to the front
 };
 
 }  // namespace turnpike::core

@@ -6,8 +6,8 @@
 
 namespace turnpike::core {
 
-void Queue::push(Request& request, bool newcomer) {
-  enter(request).lane.push(request);
+void Queue::push(Request& request, bool newcomer, TimePoint now) {
+  enter(request).push(request, now);
   if (newcomer) newcomers_.push_back(request);
 }
 
@@ -18,17 +18,17 @@ void Queue::push_retry(Request& request) {
 
 void Queue::erase(Request& request) {
   if (request.tried.empty()) {
-    of(request).lane.erase(request);
+    of(request).erase(request);
   } else {
     retries_.erase(request);
   }
   leave(request);
 }
 
-bool Queue::dispatched(Request& request) {
+bool Queue::dispatched(Request& request, TimePoint now) {
   bool overtook = false;
   if (request.tried.empty()) {
-    overtook = of(request).lane.dispatched(request);
+    overtook = of(request).dispatched(request, now);
   } else {
     retries_.erase(request);
   }
@@ -37,7 +37,12 @@ bool Queue::dispatched(Request& request) {
 }
 
 void Queue::boost(Request& request, std::uint64_t recency) {
-  if (request.tried.empty()) of(request).lane.boost(request, recency);
+  if (request.tried.empty()) of(request).boost(request, recency);
+}
+
+void Queue::charged(TenantKey tenant) {
+  if (params_.tenants == TenantOrder::none) return;
+  for (const auto& [model, waiting] : models_) waiting->charged(tenant);
 }
 
 std::optional<RejectReason> Queue::refusal(const QueueLimits& limits,
@@ -52,7 +57,7 @@ Request* Queue::longest_waiting(ModelId model) const {
   return found == models_.end() ? nullptr : found->second->by_wait.first();
 }
 
-std::vector<const Request*> Queue::list(std::size_t limit) const {
+std::vector<const Request*> Queue::list(std::size_t limit, TimePoint now) const {
   std::vector<const Request*> listed;
   retries_.list(limit, listed);
   const std::size_t room = limit - listed.size();
@@ -60,8 +65,8 @@ std::vector<const Request*> Queue::list(std::size_t limit) const {
   for (const auto& [model, waiting] : models_) {
     std::vector<const Request*> lane;
     std::vector<const Request*> merged;
-    waiting->lane.list(room, lane);
-    // A lane lists its next one first, whatever its rank; the rest of it is in order of rank.
+    waiting->list(room, now, lane);
+    // Exact within a model; between models by rank among the sessions.
     std::ranges::merge(rest, lane, std::back_inserter(merged), {}, &Request::rank, &Request::rank);
     merged.resize(std::min(merged.size(), room));
     rest = std::move(merged);
@@ -70,13 +75,16 @@ std::vector<const Request*> Queue::list(std::size_t limit) const {
   return listed;
 }
 
-Queue::ForModel& Queue::enter(Request& request) {
-  std::unique_ptr<ForModel>& waiting = models_[request.submission.model];
-  if (waiting == nullptr) waiting = std::make_unique<ForModel>(params_);
+ModelQueue& Queue::enter(Request& request) {
+  std::unique_ptr<ModelQueue>& waiting = models_[request.submission.model];
+  if (waiting == nullptr) waiting = std::make_unique<ModelQueue>(params_, *accounts_);
   waiting->by_wait.push_back(request);
   by_wait_.push_back(request);
   load_.add(request.submission);
-  tenants_[request.submission.tenant].add(request.submission);
+  QueueLoad& tenant = tenants_[request.submission.tenant];
+  if (tenant.requests == 0)
+    accounts_->begins_to_wait(request.submission.tenant, request.submission.tenant_weight);
+  tenant.add(request.submission);
   return *waiting;
 }
 
@@ -86,13 +94,16 @@ void Queue::leave(Request& request) {
   load_.subtract(request.submission);
   const auto tenant = tenants_.find(request.submission.tenant);
   tenant->second.subtract(request.submission);
-  if (tenant->second.requests == 0) tenants_.erase(tenant);
+  if (tenant->second.requests == 0) {
+    accounts_->waits_no_more(request.submission.tenant);
+    tenants_.erase(tenant);
+  }
   const auto waiting = models_.find(request.submission.model);
   waiting->second->by_wait.remove(request);
   if (waiting->second->by_wait.empty()) models_.erase(waiting);
 }
 
-Queue::ForModel& Queue::of(const Request& request) const {
+ModelQueue& Queue::of(const Request& request) const {
   return *models_.find(request.submission.model)->second;
 }
 

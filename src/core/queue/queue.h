@@ -10,7 +10,7 @@
 
 #include "core/pool/request.h"
 #include "core/queue/bounds.h"
-#include "core/queue/lane.h"
+#include "core/queue/model_queue.h"
 #include "core/queue/retry_queue.h"
 
 namespace turnpike::core {
@@ -19,15 +19,18 @@ namespace turnpike::core {
 // lanes' firsts are compared by rank. Retries go ahead. It does not own the requests; each must leave before it dies.
 class Queue {
  public:
-  explicit Queue(const OrderParams& params) : params_(params) {}
+  Queue(const OrderParams& params, TenantAccounts& accounts)
+      : params_(params), accounts_(&accounts) {}
 
   // A first attempt; `newcomer`: it may be displaced by a turn of a running session.
-  void push(Request& request, bool newcomer);
+  void push(Request& request, bool newcomer, TimePoint now);
   void push_retry(Request& request);
   void erase(Request& request);
   // It goes out. True if it overtook an earlier arrival for its model.
-  bool dispatched(Request& request);
+  bool dispatched(Request& request, TimePoint now);
   void boost(Request& request, std::uint64_t recency);
+  // A tenant's use has changed.
+  void charged(TenantKey tenant);
   void not_a_newcomer(Request& request) { newcomers_.remove(request); }
 
   // Why one more may not wait, if so.
@@ -38,10 +41,10 @@ class Queue {
 
   // The best first attempt among the models with room; `access` says what room there is for a model.
   template <typename AccessOf>
-  [[nodiscard]] Lane::First first(AccessOf access) const {
-    Lane::First best;
+  [[nodiscard]] ModelQueue::First first(TimePoint now, AccessOf access) const {
+    ModelQueue::First best;
     for (const auto& [model, waiting] : models_) {
-      const Lane::First candidate = waiting->lane.first(access(model));
+      const ModelQueue::First candidate = waiting->first(access(model), now);
       if (candidate.request == nullptr) continue;
       if (best.request == nullptr || candidate.rank < best.rank) best = candidate;
     }
@@ -61,21 +64,16 @@ class Queue {
   [[nodiscard]] const QueueLoad& load() const { return load_; }
   [[nodiscard]] bool empty() const { return load_.requests == 0; }
   // What waits, next first, at most `limit`.
-  [[nodiscard]] std::vector<const Request*> list(std::size_t limit) const;
+  [[nodiscard]] std::vector<const Request*> list(std::size_t limit, TimePoint now) const;
 
  private:
-  struct ForModel {
-    explicit ForModel(const OrderParams& params) : lane(params) {}
-    Lane lane;
-    LinkedList<Request, OfModel> by_wait;  // retries included
-  };
-
-  ForModel& enter(Request& request);
+  ModelQueue& enter(Request& request);
   void leave(Request& request);
-  ForModel& of(const Request& request) const;
+  ModelQueue& of(const Request& request) const;
 
   OrderParams params_;
-  std::map<ModelId, std::unique_ptr<ForModel>> models_;  // those for which something waits
+  TenantAccounts* accounts_;
+  std::map<ModelId, std::unique_ptr<ModelQueue>> models_;  // those for which something waits
   RetryQueue retries_;
   LinkedList<Request, OfQueue> by_wait_;
   LinkedList<Request, OfNewcomers> newcomers_;

@@ -1,0 +1,96 @@
+#include "core/prefix/prefix_index.h"
+
+namespace turnpike::core {
+
+std::size_t PrefixIndex::held(std::span<const std::uint64_t> blocks) const {
+  if (blocks.empty() || !nodes_.contains(blocks[0])) return 0;
+  // Gallop to a block that is not held, then halve.
+  std::size_t held = 1;
+  std::size_t step = 1;
+  while (held + step <= blocks.size() && nodes_.contains(blocks[held + step - 1])) {
+    held += step;
+    step *= 2;
+  }
+  std::size_t missing = std::min(held + step, blocks.size() + 1);
+  while (missing - held > 1) {
+    const std::size_t middle = held + (missing - held) / 2;
+    (nodes_.contains(blocks[middle - 1]) ? held : missing) = middle;
+  }
+  return held;
+}
+
+std::uint64_t PrefixIndex::learn(std::span<const std::uint64_t> blocks) {
+  const std::size_t known = held(blocks);
+  ++clock_;
+  Place parent = 0;
+  std::uint64_t used_before = 0;
+  if (known > 0) {
+    parent = nodes_.find(blocks[known - 1])->second;
+    Node& tail = slots_[parent];
+    used_before = tail.used;
+    tail.used = clock_;
+    if (tail.children == 0) {
+      unlink(parent);
+      if (known == blocks.size()) link_newest(parent);
+    }
+  }
+  for (std::size_t i = known; i < blocks.size(); ++i) {
+    if (free_.empty()) {
+      slots_.emplace_back();
+      free_.push_back(static_cast<Place>(slots_.size() - 1));
+    }
+    const Place place = free_.back();
+    free_.pop_back();
+    slots_[place] = {.hash = blocks[i], .used = clock_, .parent = parent};
+    if (parent != 0) ++slots_[parent].children;
+    nodes_.emplace(blocks[i], place);
+    parent = place;
+    if (i + 1 == blocks.size()) link_newest(place);
+  }
+  while (nodes_.size() > max_blocks_) evict_oldest();
+  return used_before;
+}
+
+void PrefixIndex::lost(std::uint64_t used) {
+  while (oldest_ != 0 && slots_[oldest_].used <= used) evict_oldest();
+}
+
+void PrefixIndex::clear() {
+  nodes_.clear();
+  slots_.assign(1, Node{});
+  free_.clear();
+  oldest_ = newest_ = 0;
+}
+
+void PrefixIndex::link_newest(Place place) {
+  slots_[place].older = newest_;
+  slots_[place].newer = 0;
+  (newest_ == 0 ? oldest_ : slots_[newest_].newer) = place;
+  newest_ = place;
+}
+
+void PrefixIndex::link_oldest(Place place) {
+  slots_[place].newer = oldest_;
+  slots_[place].older = 0;
+  (oldest_ == 0 ? newest_ : slots_[oldest_].older) = place;
+  oldest_ = place;
+}
+
+void PrefixIndex::unlink(Place place) {
+  Node& node = slots_[place];
+  (node.older == 0 ? oldest_ : slots_[node.older].newer) = node.newer;
+  (node.newer == 0 ? newest_ : slots_[node.newer].older) = node.older;
+  node.older = node.newer = 0;
+}
+
+void PrefixIndex::evict_oldest() {
+  const Place place = oldest_;
+  unlink(place);
+  const Place parent = slots_[place].parent;
+  nodes_.erase(slots_[place].hash);
+  free_.push_back(place);
+  // What it extended is now a leaf, and no younger than it was.
+  if (parent != 0 && --slots_[parent].children == 0) link_oldest(parent);
+}
+
+}  // namespace turnpike::core
