@@ -6,6 +6,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 
 from wire import Answer, Closed, ask, eventually, get, post
@@ -81,8 +82,13 @@ class Process:
 class Gateway(Process):
     """`turnpike serve` with its two ports."""
 
-    def __init__(self, backends=(), *arguments, env=None, ready=True):
+    def __init__(self, backends=(), *arguments, config=None, env=None, ready=True):
+        """`config`: the contents of a configuration file. `ready`: waits until an engine can be dispatched to."""
         flags = [word for url in backends for word in ("--backend", url)]
+        if config is not None:
+            with tempfile.NamedTemporaryFile("w", prefix="turnpike-", suffix=".yaml", delete=False) as file:
+                json.dump(config, file)  # JSON is YAML
+            arguments = [file.name, *arguments]
         super().__init__("serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", *flags, *arguments, env=env)
         self.expects_clean_end = True
         try:
@@ -93,6 +99,9 @@ class Gateway(Process):
         except BaseException:
             self.kill()
             raise
+        finally:
+            if config is not None:
+                pathlib.Path(file.name).unlink()
 
     def wait_ready(self):
         eventually(lambda: self.admin("/readyz").status == 200, what="/readyz to be 200")

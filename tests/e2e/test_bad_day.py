@@ -8,8 +8,7 @@ import pytest
 from fake_engine import Gate, chunk, completion, delta, sse, talk, whole, STREAM_HEAD
 from wire import Closed, Wire, chat, eventually, get
 
-# Time-outs of minutes pass in a second or less: the gateway's clock is injected.
-FAST = ("--speed", "300")
+SHORT = {"timeouts": {"first_byte": "500ms", "stream_idle": "500ms", "client_write": "500ms"}}
 
 
 def test_no_engine_yet_is_503_then_served(fake, gateway):
@@ -58,7 +57,7 @@ def test_request_waits_for_an_engine_that_comes_back(fake, gateway):
 def test_no_response_head_in_time_is_504(fake, gateway):
     engine = fake(lambda exchange: exchange.wait_closed())
     started = time.monotonic()
-    answer = gateway([engine], "--speed", "600").ask(chat())
+    answer = gateway([engine], config=SHORT).ask(chat())
     assert answer.status == 504 and answer.json["error"]["message"]
     assert time.monotonic() - started < 15
     assert len(engine.requests) == 1
@@ -70,7 +69,7 @@ def test_silence_in_mid_stream_is_an_error_event(fake, gateway):
         exchange.start_stream(delta(content="Hello"))
         exchange.wait_closed()
 
-    with Wire(gateway([fake(script)], *FAST).port) as wire:
+    with Wire(gateway([fake(script)], config=SHORT).port) as wire:
         wire.send(chat(stream=True)).head()
         assert wire.event()["choices"][0]["delta"]["content"] == "Hello"
         assert wire.event()["error"]["message"]
@@ -90,7 +89,7 @@ def test_reader_that_reads_nothing_is_closed_in_the_end(fake, gateway):
         except (ConnectionError, TimeoutError):
             stopped.set()
 
-    serve = gateway([fake(script)], *FAST)
+    serve = gateway([fake(script)], config=SHORT)
     with Wire(serve.port, receive_buffer=4096) as wire:
         wire.send(chat(stream=True))
         assert stopped.wait(20)
@@ -190,8 +189,7 @@ def test_queue_timeout_is_504_with_retry_after(fake, gateway):
         gate.wait()
         talk(exchange)
 
-    # 30 s of session-boost's queue_timeout in 1.5 s.
-    serve = gateway([fake(script)], "--policy", "session-boost", "--speed", "20")
+    serve = gateway([fake(script)], "--policy", "session-boost", config={"timeouts": {"queue": "500ms"}})
     held = [Wire(serve.port).send(chat(f"hold {i}")) for i in range(16)]
     eventually(lambda: gate.held == 16)
     answer = serve.ask(chat("too late"))

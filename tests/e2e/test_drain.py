@@ -52,7 +52,7 @@ def test_queued_requests_are_still_served_after_sigterm(fake, gateway):
 
 def test_no_new_connections_while_draining(fake, gateway):
     gate = Gate()
-    serve = gateway([fake(streaming(gate))], "--speed", "50")
+    serve = gateway([fake(streaming(gate))])
     serve.expects_clean_end = False
     with Wire(serve.port) as wire:
         wire.send(chat(stream=True)).head()
@@ -72,7 +72,7 @@ def test_no_new_connections_while_draining(fake, gateway):
 
 
 def test_idle_connections_do_not_hold_the_drain(fake, gateway):
-    serve = gateway([fake()], "--speed", "50")
+    serve = gateway([fake()])
     serve.expects_clean_end = False
     with Wire(serve.port) as idle, Wire(serve.port) as used:
         assert used.send(chat()).answer().status == 200
@@ -97,7 +97,7 @@ def test_second_signal_ends_at_once(fake, gateway):
 
 
 def test_drain_timeout_ends_what_never_ends(fake, gateway):
-    serve = gateway([fake(lambda exchange: (exchange.start_stream(delta(content="x")), exchange.wait_closed()))], "--speed", "600")
+    serve = gateway([fake(lambda exchange: (exchange.start_stream(delta(content="x")), exchange.wait_closed()))], config={"timeouts": {"drain": "500ms"}})
     serve.expects_clean_end = False
     with Wire(serve.port) as wire:
         wire.send(chat(stream=True)).head()

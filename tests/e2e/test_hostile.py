@@ -192,7 +192,7 @@ def test_slow_heads_do_not_keep_others_waiting(fake, gateway):
 
 def test_a_head_that_never_ends_is_closed(fake, gateway):
     """Nobody keeps a connection for ever by not ending what he began."""
-    serve = gateway([fake()], "--speed", "200")
+    serve = gateway([fake()], config={"timeouts": {"head": "500ms"}})
     with Wire(serve.port) as wire:
         wire.send(LINE + b"Host: a\r\n")
         eventually(lambda: wire.is_closed(0.05) or b"408" in wire.rest(), within=15, what="the half head to be given up")
