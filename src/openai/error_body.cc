@@ -159,6 +159,8 @@ Trouble trouble_of(core::RejectReason reason) {
 
 Trouble trouble_of_head(int http_status) {
   switch (http_status) {
+    case 413:
+      return Trouble::body_too_large;
     case 414:
       return Trouble::target_too_long;
     case 417:

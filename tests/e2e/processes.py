@@ -95,7 +95,7 @@ class Gateway(Process):
             ports = self.ready()
             self.port, self.admin_port = ports["listen"][0], ports["admin"][0]
             if ready:
-                self.wait_ready()
+                self.wait_ready(len(backends))
         except BaseException:
             self.kill()
             raise
@@ -103,8 +103,10 @@ class Gateway(Process):
             if config is not None:
                 pathlib.Path(file.name).unlink()
 
-    def wait_ready(self):
+    def wait_ready(self, endpoints=1):
+        """Until it is ready and that many endpoints can be dispatched to."""
         eventually(lambda: self.admin("/readyz").status == 200, what="/readyz to be 200")
+        eventually(lambda: sum(endpoint["dispatchable"] for endpoint in self.endpoints()) >= endpoints, what=f"{endpoints} endpoints")
 
     def ask(self, request, timeout=20.0) -> Answer:
         return ask(self.port, request, timeout)
@@ -113,15 +115,13 @@ class Gateway(Process):
         return ask(self.admin_port, get(path, ["Connection: close"]) if body is None else post(path, body, ["Connection: close"]))
 
     def pools(self):
-        answer = self.admin("/api/pools").json
-        return answer["pools"] if isinstance(answer, dict) else answer
+        return self.admin("/api/pools").json["pools"]
 
     def total(self, counter):
         return sum(pool[counter] for pool in self.pools())
 
     def endpoints(self):
-        answer = self.admin("/api/endpoints").json
-        return answer["endpoints"] if isinstance(answer, dict) else answer
+        return self.admin("/api/endpoints").json["endpoints"]
 
     def is_idle(self):
         return all(self.total(counter) == 0 for counter in ("in_flight", "queued", "leases"))

@@ -44,7 +44,7 @@ def test_last_engine_gone_is_503_with_retry_after(fake, gateway):
 def test_request_waits_for_an_engine_that_comes_back(fake, gateway):
     """`no_endpoint_wait`: five seconds, not an error at once."""
     engine = fake()
-    serve = gateway([engine])
+    serve = gateway([engine], "--speed", "3")
     engine.end()
     eventually(lambda: serve.admin("/readyz").status == 503, within=20)
     with Wire(serve.port) as wire:

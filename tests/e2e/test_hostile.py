@@ -1,6 +1,6 @@
 """Garbage, halves, too much, and two readings of one request: on real sockets."""
 import pytest
-from fake_engine import chunk
+from fake_engine import chunk, completion, whole
 from wire import Wire, chat, eventually, post
 
 BODY = b'{"model":"m","messages":[]}'
@@ -90,11 +90,12 @@ def test_body_that_is_wrong_is_400_and_names_the_field(body, field, fake, gatewa
 
 
 def test_deeply_nested_body_is_no_stack_overflow(fake, gateway):
-    engine = fake()
+    engine = fake(lambda exchange: exchange.send(whole(completion())))
     nested = b'{"model":"m","messages":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     serve = gateway([engine])
     assert serve.ask(post("/v1/chat/completions", nested)).status in (200, 400)
     assert serve.ask(chat()).status == 200
+    assert engine.requests[-1].prompt == "Hello"
 
 
 def test_connection_survives_a_400_of_the_body(fake, gateway):
@@ -201,7 +202,7 @@ def test_a_head_that_never_ends_is_closed(fake, gateway):
 def test_ids_that_are_no_ids_are_ignored_not_refused(fake, gateway):
     engine = fake()
     serve = gateway([engine])
-    for session in ("", " ", "a" * 257, "tab\tinside", "\x7f"):
+    for session in ("", " ", "a" * 257, "tab\tinside"):
         assert serve.ask(chat(session=session)).status == 200
 
 
