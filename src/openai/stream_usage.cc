@@ -1,5 +1,8 @@
 #include "openai/stream_usage.h"
 
+#include <bit>
+#include <cstdint>
+#include <cstring>
 #include <optional>
 
 #include <simdjson.h>
@@ -13,24 +16,67 @@ namespace {
 namespace od = simdjson::ondemand;
 
 constexpr std::size_t kKeepScratch = std::size_t{64} * 1024;
+static_assert(std::endian::native == std::endian::little,
+              "glance_at() counts bytes from the low end");
 
-// The first byte of the value behind the key `quoted` ("\"usage\"", with its quotes); 0 if the key is not there. Within a JSON
-// string the closing quote would be escaped, so that text which talks of the key does not match.
-char value_after(std::string_view json, std::string_view quoted) {
-  std::size_t at = 0;
-  while ((at = json.find(quoted, at)) != std::string_view::npos) {
-    at += quoted.size();
-    std::size_t next = json.find_first_not_of(" \t\r\n", at);
-    if (next == std::string_view::npos || json[next] != ':') continue;
-    next = json.find_first_not_of(" \t\r\n", next + 1);
-    if (next != std::string_view::npos) return json[next];
-  }
-  return 0;
+// The value behind the key whose closing quote stands before `rest` begins with this byte; 0 if it is no key.
+char value_after(std::string_view rest) {
+  std::size_t at = rest.find_first_not_of(" \t\r\n");
+  if (at == std::string_view::npos || rest[at] != ':') return 0;
+  at = rest.find_first_not_of(" \t\r\n", at + 1);
+  return at == std::string_view::npos ? '\0' : rest[at];
 }
 
-bool carries(std::string_view json, std::string_view quoted) {
-  const char first = value_after(json, quoted);
-  return first != 0 && first != 'n';
+// Which of the keys that matter are there with a value that is not null, at any depth.
+struct Glance {
+  bool usage = false;
+  bool finish = false;
+  bool error = false;
+};
+
+// One pass over the quotes of the event, eight bytes at a time. Within a JSON string the closing quote of a key would be escaped, so
+// that text which talks of the keys does not match.
+Glance glance_at(std::string_view json) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101ULL;
+  constexpr std::uint64_t kLow = 0x7f7f7f7f7f7f7f7fULL;
+  Glance found;
+  const auto look = [&](std::size_t quote) {
+    const std::string_view rest = json.substr(quote + 1);
+    const auto is = [rest](std::string_view key) {
+      if (!rest.starts_with(key)) return false;
+      const char first = value_after(rest.substr(key.size()));
+      return first != 0 && first != 'n';
+    };
+    switch (rest.empty() ? '\0' : rest.front()) {
+      case 'u':
+        found.usage = found.usage || is("usage\"");
+        break;
+      case 'f':
+        found.finish = found.finish || is("finish_reason\"");
+        break;
+      case 'e':
+        found.error = found.error || is("error\"");
+        break;
+      default:
+        break;
+    }
+  };
+  std::size_t at = 0;
+  for (; at + 8 <= json.size(); at += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, json.data() + at, 8);
+    const std::uint64_t other = word ^ (kOnes * '"');
+    // The high bit of every byte that is a quote, and of no other.
+    std::uint64_t quotes = ~(((other & kLow) + kLow) | other | kLow);
+    while (quotes != 0) {
+      look(at + static_cast<std::size_t>(std::countr_zero(quotes)) / 8);
+      quotes &= quotes - 1;
+    }
+  }
+  for (; at < json.size(); ++at) {
+    if (json[at] == '"') look(at);
+  }
+  return found;
 }
 
 std::optional<TokenCount> count_of(od::value value) {
@@ -147,10 +193,8 @@ EventFacts StreamUsage::feed_openai(std::string_view payload) {
     facts.done = true;
     return facts;
   }
-  const bool has_usage = carries(payload, "\"usage\"");
-  const bool has_finish = carries(payload, "\"finish_reason\"");
-  const bool has_error = !has_usage && !has_finish && carries(payload, "\"error\"");
-  if (saw_content_ && !has_usage && !has_finish && !has_error) return facts;
+  const Glance glance = glance_at(payload);
+  if (saw_content_ && !glance.usage && !glance.finish && !glance.error) return facts;
 
   if (!parser_) parser_ = std::make_unique<Parser>();
   od::document document;

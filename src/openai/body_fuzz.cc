@@ -1,0 +1,35 @@
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "openai/body.h"
+#include "openai/body_buffer.h"
+
+// Any bytes are refused with a reason or read; what asks for usage leaves a body that does.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size);
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
+  using namespace turnpike::openai;
+  static BodyScanner scanner;
+  BodyBuffer buffer;
+  buffer.reserve(1);
+  buffer.append({reinterpret_cast<const char*>(bytes), size});
+  const auto facts = scanner.scan(Route::chat_completions, buffer.view());
+  if (!facts) {
+    if (facts.error().message.empty()) __builtin_trap();
+    return 0;
+  }
+  if (facts->model.empty() || facts->model_at + facts->model_size > size) __builtin_trap();
+  if (!facts->ask_for_usage) return 0;
+  SplicedBody spliced(buffer.view());
+  spliced.add(*facts->ask_for_usage);
+  std::string out;
+  spliced.append_to(out);
+  BodyBuffer again;
+  again.append(out);
+  const auto after = scanner.scan(Route::chat_completions, again.view());
+  if (!after || !after->include_usage || after->model != facts->model) __builtin_trap();
+  if (after->prompt_hash != facts->prompt_hash || !(after->prompt == facts->prompt))
+    __builtin_trap();
+  return 0;
+}

@@ -1,0 +1,75 @@
+#include <string>
+
+#include <benchmark/benchmark.h>
+
+#include "http/head.h"
+#include "openai/body.h"
+#include "openai/body_buffer.h"
+#include "openai/identity.h"
+#include "openai/stream_usage.h"
+
+namespace turnpike::openai {
+namespace {
+
+// A conversation of about `size` bytes as an agent sends it: prose and code with escapes, some kilobytes a message.
+BodyBuffer conversation(std::size_t size) {
+  std::string text =
+      R"({"model":"some-org/some-model","stream":true,"temperature":0.7,"user":"u","messages":[)";
+  std::string message;
+  while (message.size() < std::min<std::size_t>(size / 2, 3000))
+    message += R"(  if (a[i] == \"x\") { return b;\n  } // the quick brown fox jumps over )";
+  bool first = true;
+  while (text.size() < size) {
+    if (!first) text += ',';
+    first = false;
+    text += R"({"role":"user","content":")" + message + "\"}";
+  }
+  text += "]}";
+  BodyBuffer buffer;
+  buffer.append(text);
+  return buffer;
+}
+
+void BM_ScanBody(benchmark::State& state) {
+  const BodyBuffer body = conversation(static_cast<std::size_t>(state.range(0)));
+  BodyScanner scanner;
+  for (auto _ : state) benchmark::DoNotOptimize(scanner.scan(Route::chat_completions, body.view()));
+  state.SetBytesProcessed(static_cast<std::int64_t>(body.size()) *
+                          static_cast<std::int64_t>(state.iterations()));
+}
+BENCHMARK(BM_ScanBody)->Arg(1 << 10)->Arg(8 << 10)->Arg(64 << 10)->Arg(1 << 20);
+
+void BM_StreamEvent(benchmark::State& state) {
+  const std::string_view first = R"({"choices":[{"index":0,"delta":{"content":"V"}}]})";
+  const std::string_view event =
+      R"({"id":"chatcmpl-sample-1","object":"chat.completion.chunk","created":1795247045,"model":"tiny","choices":[{"index":0,"delta":{"content":"V"},"logprobs":null,"finish_reason":null,"token_ids":null}]})";
+  StreamUsage usage;
+  usage.feed(first);
+  for (auto _ : state) benchmark::DoNotOptimize(usage.feed(event));
+}
+BENCHMARK(BM_StreamEvent);
+
+void BM_StreamEventWithUsage(benchmark::State& state) {
+  const std::string_view event =
+      R"({"id":"chatcmpl-sample-1","object":"chat.completion.chunk","created":1795247045,"model":"tiny","choices":[{"index":0,"delta":{"content":"V"},"logprobs":null,"finish_reason":null}],"usage":{"prompt_tokens":904,"total_tokens":910,"completion_tokens":6}})";
+  StreamUsage usage;
+  for (auto _ : state) benchmark::DoNotOptimize(usage.feed(event));
+}
+BENCHMARK(BM_StreamEventWithUsage);
+
+void BM_FindSession(benchmark::State& state) {
+  const std::string_view bytes =
+      "POST / HTTP/1.1\r\nHost: a\r\nAccept: x\r\nUser-Agent: y\r\nX-Stainless-Lang: "
+      "python\r\nX-Stainless-OS: Linux\r\n"
+      "Content-Type: application/json\r\nAuthorization: Bearer 1\r\n\r\n";
+  http::RequestHead head;
+  std::size_t scanned = 0;
+  http::parse_request_head(bytes, scanned, {}, head);
+  const BodyFacts body;
+  const SessionRules rules;
+  for (auto _ : state) benchmark::DoNotOptimize(find_session(head, body, rules));
+}
+BENCHMARK(BM_FindSession);
+
+}  // namespace
+}  // namespace turnpike::openai
