@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "app/config_commands.h"
 #include "app/engine/engine_command.h"
 #include "app/load/load_command.h"
 #include "app/serve_command.h"
@@ -17,6 +18,8 @@ int main(int argc, char** argv) {
   turnpike::app::add_serve_command(app, exit_code);
   turnpike::app::add_engine_command(app, exit_code);
   turnpike::app::add_load_command(app, exit_code);
+  turnpike::app::add_check_command(app, exit_code);
+  turnpike::app::add_config_command(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1,30 +1,70 @@
 #include "app/serve_command.h"
 
+#include <array>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <string>
-#include <thread>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "admin/admin_api.h"
+#include "app/config_commands.h"
+#include "app/gateway_settings.h"
 #include "app/termination.h"
 #include "base/clock.h"
 #include "gateway/gateway.h"
+#include "telemetry/access_log.h"
 
 namespace turnpike::app {
 namespace {
 
 struct Options {
-  std::vector<std::string> backends;
-  std::string listen = "127.0.0.1:8080";
-  std::string admin = "127.0.0.1:9901";
-  std::string policy = "session-boost";
-  std::vector<std::string> session_headers;
-  int workers = 0;
-  double speed = 1;
+  std::string file;
+  std::map<std::string, std::vector<std::string>> given;  // by flag
 };
+
+// Flags and the keys they set.
+struct KeyFlag {
+  const char* flag;
+  const char* key;
+  const char* help;
+};
+constexpr std::array kKeyFlags = {
+    KeyFlag{"--backend", "backends", "A model server's URL (repeatable)"},
+    KeyFlag{"--listen", "listen", "Where clients connect, as address:port"},
+    KeyFlag{"--admin", "admin", "Where probes, /metrics and the admin API listen"},
+    KeyFlag{"--policy", "policy", "Preset of order, admission and placement"},
+    KeyFlag{"--session-header", "session.headers", "Header that names the session (repeatable)"},
+    KeyFlag{"--workers", "workers", "Threads that serve clients"},
+    KeyFlag{"--access-log", "access_log.format", "One line per request: off, text or json"},
+    KeyFlag{"--log-level", "log.level", "debug, info, warning, error or off"},
+    KeyFlag{"--speed", "speed", "Policy seconds per real second"},
+};
+
+std::vector<config::FlagValue> flag_values(const Options& options) {
+  std::vector<config::FlagValue> flags;
+  for (const KeyFlag& flag : kKeyFlags) {
+    const auto given = options.given.find(flag.flag);
+    if (given == options.given.end() || given->second.empty()) continue;
+    flags.push_back({.key = flag.key, .values = given->second, .flag = flag.flag});
+  }
+  return flags;
+}
+
+// Null if it is off.
+Expected<std::unique_ptr<telemetry::AccessLog>> open_access_log(
+    const config::AccessLogConfig& config) {
+  if (config.format == config::AccessLogFormat::off) return nullptr;
+  auto sink = telemetry::open_sink(config.output);
+  if (!sink) return std::unexpected(sink.error());
+  const auto format = config.format == config::AccessLogFormat::json
+                          ? telemetry::AccessLogFormat::json
+                          : telemetry::AccessLogFormat::text;
+  return std::make_unique<telemetry::AccessLog>(format, config.queue, std::move(*sink));
+}
 
 net::Task<void> shut_down(gateway::Gateway& gateway, admin::AdminApi& admin) {
   co_await gateway.drain();
@@ -34,20 +74,29 @@ net::Task<void> shut_down(gateway::Gateway& gateway, admin::AdminApi& admin) {
 }
 
 int run(const Options& options) {
-  gateway::Settings settings;
-  settings.listen = options.listen;
-  settings.pool = *core::preset(options.policy);
-  settings.workers = options.workers > 0 ? options.workers
-                                         : std::max(1, static_cast<int>(std::thread::hardware_concurrency()) - 1);
-  for (const auto& url : options.backends) {
-    settings.backends.push_back({.url = url, .name = fmt::format("backend-{}", settings.backends.size() + 1)});
+  const config::Loaded loaded = load_configuration(options.file, flag_values(options));
+  if (!loaded.ok()) return 2;
+  const config::Config& config = loaded.config;
+  if (config.backends.empty()) {
+    fmt::print(
+        stderr,
+        "no backends; name a model server with --backend URL or under `backends` in the file\n");
+    return 2;
   }
-  if (!options.session_headers.empty()) settings.sessions.headers = options.session_headers;
-  const ScaledClock clock(options.speed);
+  const bool tells = config.log.level <= config::LogLevel::info;
+  const auto log = [tells](std::string_view line) {
+    if (tells) fmt::print(stderr, "{}\n", line);
+  };
+  const auto fail_with = [](int status, const Error& error) {
+    fmt::print(stderr, "{}\n", error.message);
+    return status;
+  };
+  const ScaledClock clock(config.speed);
   net::Reactor control;
   net::Gate gate(control);
-  const auto log = [](std::string_view line) { fmt::print(stderr, "{}\n", line); };
-  gateway::Gateway gateway(control, clock, settings, nullptr, log);
+  auto access_log = open_access_log(config.access_log);
+  if (!access_log) return fail_with(1, access_log.error());
+  gateway::Gateway gateway(control, clock, gateway_settings(config), access_log->get(), log);
   admin::AdminApi admin(gateway);
   const Termination termination(control, [&](int count) {
     if (count == 1) {
@@ -56,21 +105,13 @@ int run(const Options& options) {
       gateway.abort();
     }
   });
-  const auto admin_at = net::Address::parse(options.admin);
-  if (!admin_at) {
-    log(admin_at.error().message);
-    return 2;
-  }
+  const auto admin_at = net::Address::parse(config.admin);
+  if (!admin_at) return fail_with(2, admin_at.error());
   const auto admin_bound = admin.listen(*admin_at);
-  if (!admin_bound) {
-    log(admin_bound.error().message);
-    return 1;
-  }
-  if (const auto started = gateway.start(); !started) {
-    log(started.error().message);
-    return 1;
-  }
-  fmt::print(stderr, "ready listen={} admin={}\n", gateway.address().to_string(), admin_bound->to_string());
+  if (!admin_bound) return fail_with(1, admin_bound.error());
+  if (const auto started = gateway.start(); !started) return fail_with(1, started.error());
+  fmt::print(stderr, "ready listen={} admin={}\n", gateway.address().to_string(),
+             admin_bound->to_string());
   control.run();
   return 0;
 }
@@ -85,14 +126,13 @@ Examples:
   turnpike serve --backend http://a:8000 --backend http://b:8000
   turnpike serve turnpike.yaml --access-log json
 
-Prints "ready listen=... admin=..." to stderr when it can be used.)");
-  command->add_option("--backend", options->backends, "A model server's URL (repeatable)");
-  command->add_option("--listen", options->listen, "Where clients connect")->capture_default_str();
-  command->add_option("--admin", options->admin, "Where the admin API listens")->capture_default_str();
-  command->add_option("--policy", options->policy, "Preset");
-  command->add_option("--session-header", options->session_headers, "Header that names the session");
-  command->add_option("--workers", options->workers, "I/O threads; 0: one less than the cores")->capture_default_str();
-  command->add_option("--speed", options->speed, "Policy seconds per real second")->capture_default_str();
+Flags win over the environment (TURNPIKE_LISTEN and so on), which wins over the file; turnpike config shows all keys.
+Prints "ready listen=... admin=..." to stderr when it can be used. SIGTERM drains, a second one ends at once.)");
+  command->add_option("FILE", options->file, "Configuration file");
+  for (const KeyFlag& flag : kKeyFlags) {
+    command->add_option(flag.flag, options->given[flag.flag], flag.help)->allow_extra_args(false);
+  }
+  command->get_option("--workers")->check(CLI::Range(1, 1024));
   command->callback([options, &exit_code] { exit_code = run(*options); });
 }
 

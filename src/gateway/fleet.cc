@@ -77,7 +77,7 @@ Expected<void> Fleet::start() {
   publish();
   for (const auto& endpoint : endpoints_) {
     if (!endpoint->backend.models.empty()) serves(*endpoint, endpoint->backend.models);
-    reactor_.spawn(gate_, watch_health(*endpoint));
+    if (settings_.health_active) reactor_.spawn(gate_, watch_health(*endpoint));
     reactor_.spawn(gate_, watch_models(*endpoint));
     reactor_.spawn(gate_, watch_gauges(*endpoint));
   }
@@ -130,7 +130,8 @@ net::Task<void> Fleet::watch_health(Endpoint& endpoint) {
 net::Task<void> Fleet::watch_models(Endpoint& endpoint) {
   if (!endpoint.backend.models.empty()) co_return;  // the operator knows better
   const net::ClientLimits limits{.connect = clock_.real(settings_.connect),
-                                 .silence = clock_.real(settings_.gauges_timeout)};
+                                 .silence = clock_.real(settings_.models_timeout),
+                                 .body = settings_.scrape_bytes};
   const std::string target = endpoint.entry->path + "/v1/models";
   std::string bearer;
   std::vector<http::Field> fields;
@@ -170,7 +171,8 @@ net::Task<void> Fleet::watch_models(Endpoint& endpoint) {
 
 net::Task<void> Fleet::watch_gauges(Endpoint& endpoint) {
   const net::ClientLimits limits{.connect = clock_.real(settings_.gauges_timeout),
-                                 .silence = clock_.real(settings_.gauges_timeout)};
+                                 .silence = clock_.real(settings_.gauges_timeout),
+                                 .body = settings_.scrape_bytes};
   const std::string target = endpoint.entry->path + settings_.gauges_path;
   while (!stopping_) {
     if (!endpoint.models.empty()) {

@@ -52,6 +52,7 @@ struct Settings {
   Duration connect = std::chrono::seconds(1);
   Duration first_byte = std::chrono::minutes(10);
   Duration stream_idle = std::chrono::minutes(2);
+  bool health_active = true;
   std::string health_path = "/health";
   Duration health_interval = std::chrono::seconds(2);
   Duration health_timeout = std::chrono::seconds(1);
@@ -61,6 +62,9 @@ struct Settings {
   Duration gauges_interval = std::chrono::seconds(1);
   Duration gauges_timeout = std::chrono::seconds(1);
   Duration models_interval = std::chrono::seconds(10);
+  Duration models_timeout = std::chrono::seconds(1);
+  std::size_t scrape_bytes = std::size_t{16}
+                             << 20U;  // of an answer to a scrape or a question for models
 
   // Ending
   Duration drain_settle =

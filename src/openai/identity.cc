@@ -101,8 +101,9 @@ std::optional<SessionId> find_session(const http::RequestHead& head, const BodyF
     const std::string_view id = id_in(head, name);
     if (!id.empty()) return SessionId{id, {}, SessionSource::configured_header, name, false};
   }
-  if (std::ranges::any_of(head.fields,
-                          [](const http::Field& f) { return may_name_session(f.name); })) {
+  if (rules.well_known_headers && std::ranges::any_of(head.fields, [](const http::Field& f) {
+        return may_name_session(f.name);
+      })) {
     for (const KnownHeader& known : kKnown) {
       const std::string_view id = id_in(head, known.name);
       if (id.empty()) continue;
@@ -118,7 +119,7 @@ std::optional<SessionId> find_session(const http::RequestHead& head, const BodyF
     const std::string_view id = id_in(head, kCorrelation);
     if (!id.empty()) return SessionId{id, {}, SessionSource::known_header, kCorrelation, true};
   }
-  if (is_id(body.session)) {
+  if (rules.body_fields && is_id(body.session)) {
     return SessionId{body.session,
                      {},
                      SessionSource::body,
