@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <absl/container/inlined_vector.h>
 #include <fmt/format.h>
 
 #include "gateway/answer_relay.h"
@@ -42,11 +43,12 @@ RequestLife::~RequestLife() {
 
 net::Task<bool> RequestLife::run() {
   Step step = co_await receive();
-  if (step == Step::next) step = co_await answer_locally();
+  if (step == Step::next) step = answer_locally();
   if (step == Step::next) step = understand();
   if (step == Step::next) submit();
   while (step == Step::next || step == Step::try_again) {
-    step = co_await wait();
+    // Where there is room the decision has come within submit().
+    step = decision_ ? decided() : co_await wait();
     if (step == Step::next)
       step = dispatch(std::get<core::Dispatch>(*std::exchange(decision_, {})));
     if (step == Step::next) step = co_await forward();
@@ -69,6 +71,7 @@ net::Task<RequestLife::Step> RequestLife::receive() {
     request_id_ = given != nullptr && !given->value.empty() && given->value.size() <= 128
                       ? std::string(given->value)
                       : worker_.make_request_id();
+    if (client_.take_body_at_hand(head_, body_)) co_return Step::next;
     receipt = co_await client_.read_body(head_, body_);
   } else {
     request_id_ = worker_.make_request_id();
@@ -81,7 +84,7 @@ net::Task<RequestLife::Step> RequestLife::receive() {
   co_return refuse(openai::trouble_of_head(receipt.http_status), receipt.why);
 }
 
-net::Task<RequestLife::Step> RequestLife::answer_locally() {
+RequestLife::Step RequestLife::answer_locally() {
   const std::string_view path = head_.path();
   route_ = openai::find_route(head_.method, path);
   switch (route_) {
@@ -92,23 +95,23 @@ net::Task<RequestLife::Step> RequestLife::answer_locally() {
                                           : std::string_view();
       const Directory& directory = worker_.directory();
       const std::optional<std::string> body = models_body(directory, wanted);
-      if (!body && !directory.models_known) co_return refuse(openai::Trouble::models_unknown);
-      if (!body) co_return refuse(openai::Trouble::unknown_model, unknown_model(wanted));
+      if (!body && !directory.models_known) return refuse(openai::Trouble::models_unknown);
+      if (!body) return refuse(openai::Trouble::unknown_model, unknown_model(wanted));
       const http::Field id{"x-request-id", request_id_, http::FieldKind::end_to_end};
       http::write_answer(own_answer_, 200, "application/json", *body, keep_client_,
                          std::span(&id, 1), head_.method == "HEAD");
       record_.status = 200;
-      co_return Step::finished;
+      return Step::finished;
     }
     case openai::Route::unknown:
-      co_return refuse(openai::Trouble::not_found, fmt::format("There is no {} here.", path));
+      return refuse(openai::Trouble::not_found, fmt::format("There is no {} here.", path));
     case openai::Route::wrong_method:
-      co_return refuse(openai::Trouble::method_not_allowed,
+      return refuse(openai::Trouble::method_not_allowed,
                        fmt::format("{} does not allow {}.", path, head_.method));
     case openai::Route::unsupported:
-      co_return refuse(openai::Trouble::not_implemented);
+      return refuse(openai::Trouble::not_implemented);
     default:
-      co_return Step::next;
+      return Step::next;
   }
 }
 
@@ -166,11 +169,15 @@ net::Task<RequestLife::Step> RequestLife::wait() {
     if (left()) co_return client_left();
     co_await signal_.wait();
   }
+  co_return decided();
+}
+
+RequestLife::Step RequestLife::decided() {
   if (const auto* rejection = std::get_if<core::Rejection>(&*decision_)) {
     ticket_.rejected();
-    co_return refuse(*rejection);
+    return refuse(*rejection);
   }
-  co_return Step::next;
+  return Step::next;
 }
 
 RequestLife::Step RequestLife::dispatch(const core::Dispatch& dispatch) {
@@ -186,7 +193,7 @@ RequestLife::Step RequestLife::dispatch(const core::Dispatch& dispatch) {
 }
 
 void RequestLife::build_upstream_request() {
-  std::vector<http::Field> extra = {{"x-request-id", request_id_, http::FieldKind::end_to_end}};
+  absl::InlinedVector<http::Field, 4> extra = {{"x-request-id", request_id_, http::FieldKind::end_to_end}};
   std::string bearer;
   if (!endpoint_->api_key.empty()) {
     bearer = "Bearer " + endpoint_->api_key;
@@ -202,6 +209,7 @@ void RequestLife::build_upstream_request() {
   upstream.drop_authorization = !bearer.empty();
   upstream.extra = extra;
   upstream_head_.clear();
+  upstream_head_.reserve(1024);
   http::write_request_head(upstream_head_, head_, upstream);
 }
 
@@ -261,9 +269,9 @@ net::Task<RequestLife::Reach> RequestLife::connect() {
 }
 
 net::Task<RequestLife::Reply> RequestLife::exchange(bool reused) {
-  std::vector<iovec> unsent = {piece(upstream_head_)};
+  absl::InlinedVector<iovec, 12> unsent = {piece(upstream_head_)};
   for (const std::string_view part : upstream_body_->pieces()) unsent.push_back(piece(part));
-  std::span<iovec> pieces(unsent);
+  std::span<iovec> pieces(unsent.data(), unsent.size());
   bool writing = true;
   std::size_t scanned = 0;
   head_bytes_.clear();
@@ -405,9 +413,10 @@ net::Task<RequestLife::Step> RequestLife::relay() {
   if (answer_.status >= 500) record_.reason = "upstream-error";
 
   write_response_head(shape.to);
-  outlet_ = std::make_unique<Outlet>(client_.stream());
+  outlet_.emplace(client_.stream());
   AnswerRelay relay(shape);
   std::vector<iovec> out;
+  out.reserve(16);
   out.push_back(piece(response_head_));
   AnswerRelay::State state =
       shape.to == http::Framing::none ? AnswerRelay::State::done : relay.feed(early_body_, out);
@@ -562,7 +571,7 @@ RequestLife::Step RequestLife::refuse(openai::Trouble trouble, std::string_view 
   const openai::TroubleFacts& facts = openai::facts_of(trouble);
   record_.status = facts.status;
   record_.reason = facts.reason;
-  std::vector<http::Field> extra = {{"x-request-id", request_id_, http::FieldKind::end_to_end},
+  absl::InlinedVector<http::Field, 4> extra = {{"x-request-id", request_id_, http::FieldKind::end_to_end},
                                     {"x-turnpike-reason", facts.reason, http::FieldKind::control}};
   std::string seconds;
   if (facts.retry_after) {
@@ -590,7 +599,7 @@ RequestLife::Step RequestLife::refuse(const core::Rejection& rejection) {
 void RequestLife::write_response_head(http::Framing framing) {
   const std::string queued = std::to_string(
       std::chrono::duration_cast<std::chrono::milliseconds>(dispatch_.waited).count());
-  std::vector<http::Field> extra = {{"x-request-id", request_id_, http::FieldKind::end_to_end}};
+  absl::InlinedVector<http::Field, 4> extra = {{"x-request-id", request_id_, http::FieldKind::end_to_end}};
   if (worker_.settings().response_headers) {
     extra.push_back({"x-turnpike-endpoint", endpoint_->name, http::FieldKind::control});
     extra.push_back({"x-turnpike-queue-ms", queued, http::FieldKind::control});
@@ -604,6 +613,7 @@ void RequestLife::write_response_head(http::Framing framing) {
   response.minor_version = head_.minor_version;
   response.extra = extra;
   response_head_.clear();
+  response_head_.reserve(512);
   http::write_response_head(response_head_, answer_, response);
 }
 

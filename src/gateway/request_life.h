@@ -52,10 +52,11 @@ class RequestLife {
   };
 
   net::Task<Step> receive();
-  net::Task<Step> answer_locally();
+  Step answer_locally();
   Step understand();
   void submit();
   net::Task<Step> wait();
+  Step decided();
   Step dispatch(const core::Dispatch& dispatch);
   net::Task<Step> forward();
   net::Task<Step> relay();
@@ -121,7 +122,7 @@ class RequestLife {
 
   // relay
   std::string response_head_;
-  std::unique_ptr<Outlet> outlet_;
+  std::optional<Outlet> outlet_;
 
   // settle
   core::Settlement settlement_{.ending = core::Ending::cancelled};

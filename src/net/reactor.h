@@ -120,7 +120,8 @@ class Reactor {
   void watch(int fd, EventSource& source);
   void unwatch(int fd);  // before the descriptor is closed
 
-  void arm(WheelTimer& timer, Duration after) { wheel_.arm(timer, after, now_steady()); }
+  // From now(), which is as old as this turn: a long turn makes an alarm early by its length.
+  void arm(WheelTimer& timer, Duration after) { wheel_.arm(timer, after, now_); }
   Task<void> sleep(Duration real);
 
   // What happens to an exception that leaves a spawned task. Set before run().

@@ -80,7 +80,7 @@ void ServerConnection::release_head() {
 }
 
 Task<Receipt> ServerConnection::read_body(const http::RequestHead& head, ByteBuffer& body) {
-  if (head.framing == http::Framing::none) co_return Receipt{};
+  if (take_body_at_hand(head, body)) co_return Receipt{};
   if (head.framing == http::Framing::length && head.content_length > limits_.body_bytes) {
     co_return invalid(413, "the body is larger than the limit");
   }
@@ -94,6 +94,21 @@ Task<Receipt> ServerConnection::read_body(const http::RequestHead& head, ByteBuf
   deadline_.disarm();
   if (input_.empty()) input_.release();
   co_return receipt;
+}
+
+bool ServerConnection::take_body_at_hand(const http::RequestHead& head, ByteBuffer& body) {
+  if (head.framing == http::Framing::none) return true;
+  if (head.framing != http::Framing::length || head.content_length > input_.size() || head.content_length > limits_.body_bytes) {
+    return false;
+  }
+  const auto length = static_cast<std::size_t>(head.content_length);
+  if (length == input_.size()) {
+    body = std::exchange(input_, ByteBuffer());
+  } else {
+    body.append(input_.view().substr(0, length));
+    input_.consume(length);
+  }
+  return true;
 }
 
 Task<Receipt> ServerConnection::read_counted(std::size_t length, ByteBuffer& body) {

@@ -47,6 +47,8 @@ class ServerConnection {
   Task<Receipt> read_head(http::RequestHead& head);
   // Reads the body that `head` announced and appends it to `body`. Answers `Expect: 100-continue` first.
   Task<Receipt> read_body(const http::RequestHead& head, ByteBuffer& body);
+  // The same without waiting, if the whole body has arrived with the head (or there is none): true if so.
+  bool take_body_at_hand(const http::RequestHead& head, ByteBuffer& body);
   // The head's bytes are not needed any more.
   void release_head();
 

@@ -1,5 +1,7 @@
 #include "net/stream.h"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -93,24 +95,34 @@ Transfer Stream::read(std::span<char> into) {
 }
 
 Transfer Stream::write(std::span<const iovec> pieces) {
+  if (pieces.size() == 1) return write(std::string_view(static_cast<const char*>(pieces[0].iov_base), pieces[0].iov_len));
+  std::size_t wanted = 0;
+  for (const iovec& piece : pieces) wanted += piece.iov_len;
+  // A few small pieces are cheaper to copy together than to hand to the system one by one.
+  std::array<char, 2048> together;
+  if (wanted <= together.size()) {
+    char* end = together.data();
+    for (const iovec& piece : pieces) end = std::copy_n(static_cast<const char*>(piece.iov_base), piece.iov_len, end);
+    return write(std::string_view(together.data(), wanted));
+  }
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(pieces.data());
   message.msg_iovlen = pieces.size();
-  std::size_t wanted = 0;
-  for (const iovec& piece : pieces) wanted += piece.iov_len;
-  const ssize_t sent = ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
-  if (sent >= 0) {
-    if (static_cast<std::size_t>(sent) < wanted) writable_ = false;
-    return {Transfer::Status::ok, static_cast<std::size_t>(sent)};
-  }
-  const Transfer result = from_errno(errno);
-  if (result.status == Transfer::Status::would_block) writable_ = false;
-  return result;
+  return sent(::sendmsg(fd_.get(), &message, MSG_NOSIGNAL), wanted);
 }
 
 Transfer Stream::write(std::string_view bytes) {
-  const iovec piece{const_cast<char*>(bytes.data()), bytes.size()};
-  return write(std::span(&piece, 1));
+  return sent(::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), bytes.size());
+}
+
+Transfer Stream::sent(ssize_t result, std::size_t wanted) {
+  if (result >= 0) {
+    if (static_cast<std::size_t>(result) < wanted) writable_ = false;
+    return {Transfer::Status::ok, static_cast<std::size_t>(result)};
+  }
+  const Transfer transfer = from_errno(errno);
+  if (transfer.status == Transfer::Status::would_block) writable_ = false;
+  return transfer;
 }
 
 bool Stream::quiet() {

@@ -61,6 +61,9 @@ class Stream final : public EventSource {
   Stream(Reactor& reactor, Fd fd, Signal& signal, Connecting);
 
  private:
+  // What the system said to an attempt to send.
+  Transfer sent(ssize_t result, std::size_t wanted);
+
   Reactor& reactor_;
   Fd fd_;
   Signal* signal_;
