@@ -9,6 +9,7 @@
 #include "admin/views_json.h"
 #include "base/ascii.h"
 #include "gateway/ask.h"
+#include "metrics/text.h"
 
 namespace turnpike::admin {
 
@@ -96,8 +97,23 @@ net::Task<void> AdminApi::readyz(net::Exchange& exchange) {
 }
 
 net::Task<void> AdminApi::metrics(net::Exchange& exchange) {
-  const std::string text = co_await gateway_.metrics().scrape(gateway_);
-  co_await exchange.respond(200, "text/plain; version=0.0.4; charset=utf-8", text);
+  const auto directory = gateway_.board().current();
+  struct Seen {
+    std::vector<gateway::PoolSample> pools;
+    std::vector<core::EndpointView> endpoints;
+  };
+  const Seen seen = co_await gateway::ask(
+      gateway_.owner(), gateway_.control(), [&directory](gateway::Pools& pools, TimePoint now) {
+        Seen all;
+        for (const auto& listed : pools.list()) {
+          all.pools.push_back({directory->model_names.at(listed.models.front().value()), listed.pool->view(now)});
+          for (auto& view : listed.pool->endpoints(now)) all.endpoints.push_back(std::move(view));
+        }
+        return all;
+      });
+  const std::string text = gateway_.metrics().text(seen.pools, seen.endpoints, gateway_.fleet().status(),
+                                                   gateway_.access_log_dropped());
+  co_await exchange.respond(200, metrics::TextWriter::kContentType, text);
 }
 
 net::Task<void> AdminApi::pools(net::Exchange& exchange, std::string_view model) {

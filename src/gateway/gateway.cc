@@ -8,6 +8,7 @@ Gateway::Gateway(net::Reactor& control, const Clock& clock, Settings settings,
       clock_(clock),
       settings_(std::move(settings)),
       log_(std::move(log)),
+      access_log_(access_log),
       owner_(clock, settings_.pool),
       metrics_(settings_),
       changed_(control) {

@@ -47,7 +47,8 @@ class Gateway {
   [[nodiscard]] Owner& owner() { return owner_; }
   [[nodiscard]] const DirectoryBoard& board() const { return board_; }
   [[nodiscard]] const Fleet& fleet() const { return *fleet_; }
-  [[nodiscard]] Metrics& metrics() { return metrics_; }
+  [[nodiscard]] const Metrics& metrics() const { return metrics_; }
+  [[nodiscard]] std::uint64_t access_log_dropped() const { return access_log_ == nullptr ? 0 : access_log_->dropped(); }
 
  private:
   void worker_drained();
@@ -56,6 +57,7 @@ class Gateway {
   const Clock& clock_;
   const Settings settings_;
   Log log_;
+  telemetry::AccessLog* const access_log_;  // null: off
   DirectoryBoard board_;
   Owner owner_;
   Metrics metrics_;

@@ -1,19 +1,39 @@
 #pragma once
+
 #include <memory>
 #include <string>
 #include <vector>
+
+#include "core/pool/views.h"
+#include "gateway/fleet.h"
 #include "gateway/settings.h"
 #include "gateway/worker_metrics.h"
-#include "net/task.h"
+#include "metrics/registry.h"
+
 namespace turnpike::gateway {
-class Gateway;
+
+// What the owner says for one scrape: copies.
+struct PoolSample {
+  std::string model;  // the pool's first name: its label
+  core::PoolView view;
+};
+
+// All metrics of a gateway: what workers count, and what the pools and the fleet say when they are asked.
 class Metrics {
  public:
-  explicit Metrics(const Settings& s) : w_(static_cast<std::size_t>(s.workers)) {}
-  WorkerMetrics& worker(int i) { return w_[static_cast<std::size_t>(i)]; }
-  net::Task<std::string> scrape(Gateway&) { co_return std::string("x 1\n"); }
+  explicit Metrics(const Settings& settings);
+
+  WorkerMetrics& worker(int index) { return *workers_[static_cast<std::size_t>(index)]; }
+
+  // The text of /metrics.
+  [[nodiscard]] std::string text(const std::vector<PoolSample>& pools,
+                                 const std::vector<core::EndpointView>& endpoints,
+                                 const std::vector<Fleet::Status>& fleet, std::uint64_t log_lines_dropped) const;
 
  private:
-  std::vector<WorkerMetrics> w_;
+  metrics::Registry registry_;
+  RequestFamilies families_;
+  std::vector<std::unique_ptr<WorkerMetrics>> workers_;
 };
+
 }  // namespace turnpike::gateway

@@ -23,7 +23,6 @@ bool Outlet::offer(std::span<iovec> pieces) {
   while (!pieces.empty()) {
     const net::Transfer transfer = stream_.write(pieces.first(std::min(pieces.size(), kMaxPieces)));
     if (gone(transfer)) return false;
-    sent_ += transfer.bytes;
     std::size_t taken = transfer.bytes;
     while (!pieces.empty() && taken >= pieces.front().iov_len) {
       taken -= pieces.front().iov_len;
@@ -46,7 +45,6 @@ bool Outlet::flush() {
   while (!kept_.empty()) {
     const net::Transfer transfer = stream_.write(kept_.view());
     if (gone(transfer)) return false;
-    sent_ += transfer.bytes;
     kept_.consume(transfer.bytes);
     if (transfer.status == net::Transfer::Status::would_block || !stream_.maybe_writable()) break;
   }

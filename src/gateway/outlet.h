@@ -23,12 +23,10 @@ class Outlet {
 
   [[nodiscard]] bool blocked() const { return !kept_.empty(); }
   [[nodiscard]] std::size_t kept() const { return kept_.size(); }
-  [[nodiscard]] std::uint64_t sent() const { return sent_; }
 
  private:
   net::Stream& stream_;
   ByteBuffer kept_;
-  std::uint64_t sent_ = 0;
 };
 
 }  // namespace turnpike::gateway

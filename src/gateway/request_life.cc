@@ -21,6 +21,7 @@ constexpr int kReadsPerTurn = 16;
 // What is kept of an answer that may yet be replaced by another endpoint's.
 constexpr std::size_t kHeldAnswer = std::size_t{64} * 1024;
 
+constexpr std::size_t kLoggedPath = 256;
 constexpr int kClientLeft = 499;
 
 bool is_over(const net::Transfer& transfer) {
@@ -66,6 +67,10 @@ net::Task<RequestLife::Step> RequestLife::receive() {
     co_return Step::finished;
   received_ = now();
   keep_client_ = head_.keep_alive;
+  if (receipt.status == Status::complete && worker_.shared().access_log != nullptr) {
+    method_ = head_.method;
+    path_ = head_.path().substr(0, kLoggedPath);
+  }
   if (receipt.status == Status::complete) {
     const http::Field* const given = head_.find("x-request-id");
     request_id_ = given != nullptr && !given->value.empty() && given->value.size() <= 128
@@ -160,13 +165,15 @@ void RequestLife::submit() {
   submission.body_bytes = ByteCount(static_cast<std::int64_t>(body_.size()));
   submission.prompt_hash = facts_.prompt_hash;
   submission.streaming = facts_.stream;
-  worker_.metrics().submitted();
   ticket_ = Ticket(worker_.shared().owner, submission);
 }
 
 net::Task<RequestLife::Step> RequestLife::wait() {
   while (!decision_) {
-    if (left()) co_return client_left();
+    if (left()) {
+      ticket_.abandon();
+      co_return client_left();
+    }
     co_await signal_.wait();
   }
   co_return decided();
@@ -528,10 +535,51 @@ net::Task<bool> RequestLife::settle() {
   if (!own_answer_.empty() && !left()) {
     record_.answered = true;
     if (!co_await client_.write(own_answer_)) keep_client_ = false;
-    record_.bytes_out += own_answer_.size();
   }
-  if (outlet_) record_.bytes_out = outlet_->sent();
+  report();
   co_return keep_client_ && !left() && !worker_.draining();
+}
+
+void RequestLife::report() {
+  const TimePoint ended = now();
+  const bool dispatched = record_.dispatched != TimePoint{};
+  RequestReport r;
+  r.route = route_;
+  r.model = model_;
+  r.model_name = facts_.model;
+  r.status = record_.status;
+  r.reason = record_.reason;
+  r.total = ended - received_;
+  if (!id_.is_none()) r.queued = (dispatched ? record_.dispatched : ended) - received_;
+  r.dispatched = dispatched;
+  if (record_.first_token != TimePoint{}) r.first_token = record_.first_token - received_;
+  r.streaming = facts_.stream;
+  r.usage = settlement_.usage;
+  worker_.metrics().finished(r);
+
+  telemetry::AccessLog* const log = worker_.shared().access_log;
+  if (log == nullptr) return;
+  telemetry::AccessRecord line;
+  line.time = std::chrono::system_clock::now() - std::chrono::duration_cast<std::chrono::system_clock::duration>(real(r.total));
+  line.request_id = request_id_;
+  if (!id_.is_none()) line.tenant = tenant_.key;
+  line.session = session_;
+  line.method = method_;
+  line.path = path_;
+  line.model = facts_.model;
+  if (endpoint_) line.endpoint = endpoint_->name;
+  line.attempts = dispatched ? dispatch_.attempt : 0;
+  line.status = record_.status;
+  line.reason = record_.reason;
+  if (dispatched) line.decision = core::to_string(dispatch_.why);
+  line.streamed = facts_.stream;
+  line.queued = r.queued.value_or(Duration(0));
+  line.first_token = r.first_token;
+  line.total = r.total;
+  line.input_tokens = r.usage.prompt_tokens;
+  line.cached_tokens = r.usage.cached_tokens;
+  line.output_tokens = r.usage.output_tokens;
+  log->log(std::move(line));
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -61,6 +61,7 @@ class RequestLife {
   net::Task<Step> forward();
   net::Task<Step> relay();
   net::Task<bool> settle();
+  void report();
 
   // Parts of forward().
   enum class Reach : std::uint8_t { connected, refused, client_left };
@@ -92,6 +93,8 @@ class RequestLife {
   ByteBuffer body_;
   std::string request_id_;
   TimePoint received_{};
+  std::string method_;  // for the access log, which outlives the head
+  std::string path_;
 
   // understand
   openai::Route route_ = openai::Route::unknown;
@@ -134,7 +137,6 @@ class RequestLife {
     TimePoint dispatched{};
     TimePoint first_token{};
     bool answered = false;  // some byte has gone to the client
-    std::uint64_t bytes_out = 0;
   } record_;
 };
 

@@ -1,13 +1,88 @@
 #pragma once
+
 #include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "base/ids.h"
+#include "base/units.h"
 #include "core/pool/events.h"
+#include "metrics/registry.h"
+#include "openai/route.h"
+
 namespace turnpike::gateway {
+
+class DirectoryBoard;
+
+// The families that workers count in.
+struct RequestFamilies {
+  explicit RequestFamilies(metrics::Registry& registry, std::size_t max_models);
+
+  metrics::Counters& requests;
+  metrics::Histograms& duration;
+  metrics::Histograms& queue_wait;
+  metrics::Histograms& first_token;
+  metrics::Histograms& inter_token;
+  metrics::Counters& tokens;
+  metrics::Counters& attempts_failed;
+  metrics::Gauges& connections;
+  metrics::Counters& connections_refused;
+  metrics::Counters& task_failures;
+};
+
+// What became of one request.
+struct RequestReport {
+  openai::Route route = openai::Route::unknown;
+  ModelId model;            // none: it named no known one
+  std::string_view model_name;  // as clients know it; empty: none
+  int status = 0;
+  std::string_view reason;  // static text; empty: none
+  bool dispatched = false;
+  bool streaming = false;
+  std::optional<Duration> queued;       // from arrival to dispatch, or to its end in the queue
+  std::optional<Duration> first_token;  // from arrival
+  Duration total{0};                    // from arrival
+  core::Usage usage;
+};
+
+// One worker's counting. Cells are looked up once per combination of labels and then kept, so that counting a request takes a few
+// additions. That worker's thread only.
 class WorkerMetrics {
  public:
-  void task_failed() {}
-  void connection_refused() {}
-  void connections(std::size_t) {}
-  void submitted() {}
-  void attempt_failed(core::FailureKind) {}
+  WorkerMetrics(RequestFamilies& families, std::size_t shard);
+
+  void finished(const RequestReport& report);
+  void attempt_failed(core::FailureKind kind);
+  void connections(std::size_t open) { connections_.set(static_cast<double>(open)); }
+  void connection_refused() { connections_refused_.add(); }
+  void task_failed() { task_failures_.add(); }
+
+ private:
+  // The cells of one model.
+  struct PerModel {
+    metrics::Histogram& duration;
+    metrics::Histogram& wait_dispatched;
+    metrics::Histogram& wait_ended;
+    metrics::Histogram& first_token;
+    metrics::Histogram& inter_token;
+    metrics::Counter& input;
+    metrics::Counter& cached;
+    metrics::Counter& output;
+    absl::flat_hash_map<std::pair<int, const char*>, metrics::Counter*> requests;  // by status and reason
+  };
+  PerModel& of(const RequestReport& report);
+
+  RequestFamilies& families_;
+  const std::size_t shard_;
+  absl::flat_hash_map<ModelId, std::unique_ptr<PerModel>> models_;
+  metrics::Gauge& connections_;
+  metrics::Counter& connections_refused_;
+  metrics::Counter& task_failures_;
 };
+
 }  // namespace turnpike::gateway
