@@ -106,13 +106,14 @@ net::Task<void> AdminApi::metrics(net::Exchange& exchange) {
       gateway_.owner(), gateway_.control(), [&directory](gateway::Pools& pools, TimePoint now) {
         Seen all;
         for (const auto& listed : pools.list()) {
-          all.pools.push_back({directory->model_names.at(listed.models.front().value()), listed.pool->view(now)});
+          all.pools.push_back(
+              {directory->model_names.at(listed.models.front().value()), listed.pool->view(now)});
           for (auto& view : listed.pool->endpoints(now)) all.endpoints.push_back(std::move(view));
         }
         return all;
       });
-  const std::string text = gateway_.metrics().text(seen.pools, seen.endpoints, gateway_.fleet().status(),
-                                                   gateway_.access_log_dropped());
+  const std::string text = gateway_.metrics().text(
+      seen.pools, seen.endpoints, gateway_.fleet().status(), gateway_.access_log_dropped());
   co_await exchange.respond(200, metrics::TextWriter::kContentType, text);
 }
 

@@ -48,7 +48,9 @@ class Gateway {
   [[nodiscard]] const DirectoryBoard& board() const { return board_; }
   [[nodiscard]] const Fleet& fleet() const { return *fleet_; }
   [[nodiscard]] const Metrics& metrics() const { return metrics_; }
-  [[nodiscard]] std::uint64_t access_log_dropped() const { return access_log_ == nullptr ? 0 : access_log_->dropped(); }
+  [[nodiscard]] std::uint64_t access_log_dropped() const {
+    return access_log_ == nullptr ? 0 : access_log_->dropped();
+  }
 
  private:
   void worker_drained();

@@ -15,8 +15,8 @@ using Type = TextWriter::Type;
 
 // One family whose samples come from a list.
 template <typename Item, typename Write>
-void write_family(TextWriter& out, std::string_view name, Type type, std::string_view help, const std::vector<Item>& items,
-                  Write write) {
+void write_family(TextWriter& out, std::string_view name, Type type, std::string_view help,
+                  const std::vector<Item>& items, Write write) {
   out.family(name, type, help);
   for (const Item& item : items) write(item);
 }
@@ -30,62 +30,77 @@ void write_pools(TextWriter& out, const std::vector<PoolSample>& pools) {
     });
   };
   const auto level = [&](std::string_view name, std::string_view help, auto value) {
-    each(name, Type::gauge, help, [&](const core::PoolView& view) { return static_cast<double>(value(view)); });
+    each(name, Type::gauge, help,
+         [&](const core::PoolView& view) { return static_cast<double>(value(view)); });
   };
-  const auto count = [&](std::string_view name, std::string_view help, std::uint64_t core::PoolCounters::*member) {
-    each(name, Type::counter, help, [&](const core::PoolView& view) { return view.counters.*member; });
+  const auto count = [&](std::string_view name, std::string_view help,
+                         std::uint64_t core::PoolCounters::* member) {
+    each(name, Type::counter, help,
+         [&](const core::PoolView& view) { return view.counters.*member; });
   };
   using View = core::PoolView;
   using Counters = core::PoolCounters;
-  level("turnpike_queue_length", "Requests that wait for an endpoint.", [](const View& v) { return v.queued; });
-  level("turnpike_queue_bytes", "Bodies of the requests that wait.", [](const View& v) { return v.queued_bytes.value(); });
-  level("turnpike_in_flight", "Requests dispatched and not ended.", [](const View& v) { return v.in_flight; });
+  level("turnpike_queue_length", "Requests that wait for an endpoint.",
+        [](const View& v) { return v.queued; });
+  level("turnpike_queue_bytes", "Bodies of the requests that wait.",
+        [](const View& v) { return v.queued_bytes.value(); });
+  level("turnpike_in_flight", "Requests dispatched and not ended.",
+        [](const View& v) { return v.in_flight; });
   level("turnpike_endpoints", "Endpoints of the pool.", [](const View& v) { return v.endpoints; });
   level("turnpike_endpoints_dispatchable", "Of those, the ones that may get requests.",
         [](const View& v) { return v.dispatchable; });
-  level("turnpike_panic", "1 while ejection by failed requests is ignored because too few endpoints are healthy.",
+  level("turnpike_panic",
+        "1 while ejection by failed requests is ignored because too few endpoints are healthy.",
         [](const View& v) { return v.panic ? 1 : 0; });
-  level("turnpike_sessions", "Sessions that are remembered.", [](const View& v) { return v.sessions; });
+  level("turnpike_sessions", "Sessions that are remembered.",
+        [](const View& v) { return v.sessions; });
   level("turnpike_sessions_tracked", "Sessions whose next turn would be boosted.",
         [](const View& v) { return v.sessions_tracked; });
-  level("turnpike_slots_held", "Slots held for a session's next turn.", [](const View& v) { return v.slots_held; });
+  level("turnpike_slots_held", "Slots held for a session's next turn.",
+        [](const View& v) { return v.slots_held; });
   count("turnpike_submitted_total", "Requests that were given to the pool.", &Counters::submitted);
   count("turnpike_boosts_total", "Requests that were given a boost.", &Counters::boosts);
-  count("turnpike_overtakes_total", "Dispatches ahead of an earlier arrival.", &Counters::overtakes);
-  count("turnpike_rebinds_total", "Dispatches that moved a session to another endpoint.", &Counters::rebinds);
+  count("turnpike_overtakes_total", "Dispatches ahead of an earlier arrival.",
+        &Counters::overtakes);
+  count("turnpike_rebinds_total", "Dispatches that moved a session to another endpoint.",
+        &Counters::rebinds);
   count("turnpike_retries_total", "Dispatches after the first of a request.", &Counters::retries);
-  count("turnpike_breaker_opened_total", "How often failures took an endpoint out.", &Counters::breaker_opened);
-  count("turnpike_sessions_evicted_total", "Sessions forgotten because there were too many.", &Counters::sessions_evicted);
+  count("turnpike_breaker_opened_total", "How often failures took an endpoint out.",
+        &Counters::breaker_opened);
+  count("turnpike_sessions_evicted_total", "Sessions forgotten because there were too many.",
+        &Counters::sessions_evicted);
   count("turnpike_predicted_cached_tokens_total", "Prompt tokens that were expected to be cached.",
         &Counters::predicted_cached_tokens);
   count("turnpike_reported_cached_tokens_total", "Prompt tokens that engines said were cached.",
         &Counters::reported_cached_tokens);
 
   const std::array<std::string, 2> by_decision = {"model", "decision"};
-  write_family(out, "turnpike_queue_dispatched_total", Type::counter, "Dispatches, by why they went where they went.", pools,
-               [&](const PoolSample& pool) {
+  write_family(out, "turnpike_queue_dispatched_total", Type::counter,
+               "Dispatches, by why they went where they went.", pools, [&](const PoolSample& pool) {
                  for (std::size_t i = 0; i < pool.view.counters.dispatched.size(); ++i) {
-                   const std::array<std::string, 2> values = {pool.model,
-                                                              std::string(core::to_string(static_cast<core::Why>(i)))};
+                   const std::array<std::string, 2> values = {
+                       pool.model, std::string(core::to_string(static_cast<core::Why>(i)))};
                    out.sample(by_decision, values, pool.view.counters.dispatched[i]);
                  }
                });
   const std::array<std::string, 2> by_reason = {"model", "reason"};
-  write_family(out, "turnpike_queue_rejected_total", Type::counter, "Requests that the pool turned away, by why.", pools,
-               [&](const PoolSample& pool) {
+  write_family(out, "turnpike_queue_rejected_total", Type::counter,
+               "Requests that the pool turned away, by why.", pools, [&](const PoolSample& pool) {
                  for (std::size_t i = 0; i < pool.view.counters.rejected.size(); ++i) {
                    const std::array<std::string, 2> values = {
-                       pool.model, std::string(core::to_string(static_cast<core::RejectReason>(i)))};
+                       pool.model,
+                       std::string(core::to_string(static_cast<core::RejectReason>(i)))};
                    out.sample(by_reason, values, pool.view.counters.rejected[i]);
                  }
                });
   const std::array<std::string, 2> by_cause = {"model", "cause"};
   write_family(out, "turnpike_queue_cancelled_total", Type::counter,
-               "Requests whose client left: while they waited, or when they had been dispatched.", pools,
-               [&](const PoolSample& pool) {
+               "Requests whose client left: while they waited, or when they had been dispatched.",
+               pools, [&](const PoolSample& pool) {
                  out.sample(by_cause, std::array<std::string, 2>{pool.model, "client-left-queued"},
                             pool.view.counters.cancelled_queued);
-                 out.sample(by_cause, std::array<std::string, 2>{pool.model, "client-left-dispatched"},
+                 out.sample(by_cause,
+                            std::array<std::string, 2>{pool.model, "client-left-dispatched"},
                             pool.view.counters.cancelled);
                });
 }
@@ -102,33 +117,42 @@ void write_endpoints(TextWriter& out, const std::vector<core::EndpointView>& end
   };
   using Level = std::optional<double>;
   using Count = std::optional<std::uint64_t>;
-  const auto level = [&](std::string_view name, std::string_view help, std::function<Level(const View&)> value) {
+  const auto level = [&](std::string_view name, std::string_view help,
+                         std::function<Level(const View&)> value) {
     each(name, Type::gauge, help, value);
   };
-  const auto count = [&](std::string_view name, std::string_view help, std::function<Count(const View&)> value) {
+  const auto count = [&](std::string_view name, std::string_view help,
+                         std::function<Count(const View&)> value) {
     each(name, Type::counter, help, value);
   };
-  const auto of_tokens = [](std::optional<TokenCount> tokens) { return tokens ? Level(tokens->as_double()) : Level(); };
+  const auto of_tokens = [](std::optional<TokenCount> tokens) {
+    return tokens ? Level(tokens->as_double()) : Level();
+  };
   level("turnpike_endpoint_dispatchable", "1 if the endpoint may get requests.",
         [](const View& v) { return v.dispatchable ? 1.0 : 0.0; });
-  level("turnpike_endpoint_healthy", "1 if its health check passes.", [](const View& v) { return v.healthy ? 1.0 : 0.0; });
+  level("turnpike_endpoint_healthy", "1 if its health check passes.",
+        [](const View& v) { return v.healthy ? 1.0 : 0.0; });
   level("turnpike_endpoint_breaker", "0 closed, 1 open, 2 half open.",
         [](const View& v) { return static_cast<double>(v.breaker); });
   level("turnpike_endpoint_leases", "Requests in flight there by the ledger.",
         [](const View& v) { return static_cast<double>(v.leases); });
   level("turnpike_endpoint_running_tokens", "Tokens of the contexts in flight there.",
         [](const View& v) { return v.running_tokens.as_double(); });
-  level("turnpike_endpoint_backlog_tokens", "Uncached prompt tokens dispatched there without a first token yet.",
+  level("turnpike_endpoint_backlog_tokens",
+        "Uncached prompt tokens dispatched there without a first token yet.",
         [](const View& v) { return v.backlog_tokens.as_double(); });
-  level("turnpike_endpoint_resident_tokens", "Tokens of resident contexts, where the policy keeps account of them.",
+  level("turnpike_endpoint_resident_tokens",
+        "Tokens of resident contexts, where the policy keeps account of them.",
         [&](const View& v) { return of_tokens(v.resident_tokens); });
-  level("turnpike_endpoint_capacity_tokens", "Tokens its KV cache holds: configured, reported or learned.",
+  level("turnpike_endpoint_capacity_tokens",
+        "Tokens its KV cache holds: configured, reported or learned.",
         [&](const View& v) { return of_tokens(v.capacity_tokens); });
   level("turnpike_endpoint_slots", "Requests it runs at once, configured or learned; 0: unknown.",
         [](const View& v) { return static_cast<double>(v.slots); });
   level("turnpike_endpoint_foreign", "Requests there that are not ours, at the last scrape.",
         [](const View& v) { return static_cast<double>(v.foreign); });
-  level("turnpike_endpoint_prefill_seconds_per_token", "Learned.", [](const View& v) { return v.seconds_per_token; });
+  level("turnpike_endpoint_prefill_seconds_per_token", "Learned.",
+        [](const View& v) { return v.seconds_per_token; });
   level("turnpike_endpoint_gauge_running", "Requests it says it runs.",
         [](const View& v) { return v.gauges.running ? Level(*v.gauges.running) : Level(); });
   level("turnpike_endpoint_gauge_waiting", "Requests it says wait in it.",
@@ -137,39 +161,49 @@ void write_endpoints(TextWriter& out, const std::vector<core::EndpointView>& end
         [](const View& v) { return v.gauges.kv_usage; });
   level("turnpike_endpoint_gauge_age_seconds", "Age of its gauges.",
         [](const View& v) { return v.gauge_age ? Level(to_seconds(*v.gauge_age)) : Level(); });
-  count("turnpike_endpoint_dispatched_total", "Requests dispatched there.", [](const View& v) { return v.dispatched; });
-  count("turnpike_endpoint_failures_total", "Requests that failed there.", [](const View& v) { return v.failures; });
-  count("turnpike_endpoint_sheds_total", "Answers that said it was full.", [](const View& v) { return v.sheds; });
+  count("turnpike_endpoint_dispatched_total", "Requests dispatched there.",
+        [](const View& v) { return v.dispatched; });
+  count("turnpike_endpoint_failures_total", "Requests that failed there.",
+        [](const View& v) { return v.failures; });
+  count("turnpike_endpoint_sheds_total", "Answers that said it was full.",
+        [](const View& v) { return v.sheds; });
 }
 
 void write_fleet(TextWriter& out, const std::vector<Fleet::Status>& fleet) {
   const std::array<std::string, 1> label = {"endpoint"};
-  const auto count = [&](std::string_view name, std::string_view help, std::uint64_t Fleet::Status::*member) {
+  const auto count = [&](std::string_view name, std::string_view help,
+                         std::uint64_t Fleet::Status::* member) {
     write_family(out, name, Type::counter, help, fleet, [&](const Fleet::Status& status) {
       out.sample(label, std::array<std::string, 1>{status.name}, status.*member);
     });
   };
   count("turnpike_endpoint_scrapes_total", "Attempts to read its gauges.", &Fleet::Status::scrapes);
-  count("turnpike_endpoint_scrape_failures_total", "Of those, the ones that failed.", &Fleet::Status::scrape_failures);
-  count("turnpike_endpoint_restarts_total", "How often it was seen to have restarted.", &Fleet::Status::restarts);
+  count("turnpike_endpoint_scrape_failures_total", "Of those, the ones that failed.",
+        &Fleet::Status::scrape_failures);
+  count("turnpike_endpoint_restarts_total", "How often it was seen to have restarted.",
+        &Fleet::Status::restarts);
 }
 
 }  // namespace
 
 Metrics::Metrics(const Settings& settings)
-    : registry_(static_cast<std::size_t>(settings.workers)), families_(registry_, settings.model_label_limit) {
+    : registry_(static_cast<std::size_t>(settings.workers)),
+      families_(registry_, settings.model_label_limit) {
   for (int i = 0; i < settings.workers; ++i) {
     workers_.push_back(std::make_unique<WorkerMetrics>(families_, static_cast<std::size_t>(i)));
   }
 }
 
-std::string Metrics::text(const std::vector<PoolSample>& pools, const std::vector<core::EndpointView>& endpoints,
-                          const std::vector<Fleet::Status>& fleet, std::uint64_t log_lines_dropped) const {
+std::string Metrics::text(const std::vector<PoolSample>& pools,
+                          const std::vector<core::EndpointView>& endpoints,
+                          const std::vector<Fleet::Status>& fleet,
+                          std::uint64_t log_lines_dropped) const {
   TextWriter out;
   write_pools(out, pools);
   write_endpoints(out, endpoints);
   write_fleet(out, fleet);
-  out.family("turnpike_access_log_dropped_total", Type::counter, "Lines of the access log that were lost.");
+  out.family("turnpike_access_log_dropped_total", Type::counter,
+             "Lines of the access log that were lost.");
   out.sample(log_lines_dropped);
   metrics::write_process_stats(out, metrics::read_process_stats());
   return registry_.scrape() + out.take();

@@ -28,7 +28,8 @@ class Metrics {
   // The text of /metrics.
   [[nodiscard]] std::string text(const std::vector<PoolSample>& pools,
                                  const std::vector<core::EndpointView>& endpoints,
-                                 const std::vector<Fleet::Status>& fleet, std::uint64_t log_lines_dropped) const;
+                                 const std::vector<Fleet::Status>& fleet,
+                                 std::uint64_t log_lines_dropped) const;
 
  private:
   metrics::Registry registry_;

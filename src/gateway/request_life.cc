@@ -112,7 +112,7 @@ RequestLife::Step RequestLife::answer_locally() {
       return refuse(openai::Trouble::not_found, fmt::format("There is no {} here.", path));
     case openai::Route::wrong_method:
       return refuse(openai::Trouble::method_not_allowed,
-                       fmt::format("{} does not allow {}.", path, head_.method));
+                    fmt::format("{} does not allow {}.", path, head_.method));
     case openai::Route::unsupported:
       return refuse(openai::Trouble::not_implemented);
     default:
@@ -200,7 +200,8 @@ RequestLife::Step RequestLife::dispatch(const core::Dispatch& dispatch) {
 }
 
 void RequestLife::build_upstream_request() {
-  absl::InlinedVector<http::Field, 4> extra = {{"x-request-id", request_id_, http::FieldKind::end_to_end}};
+  absl::InlinedVector<http::Field, 4> extra = {
+      {"x-request-id", request_id_, http::FieldKind::end_to_end}};
   std::string bearer;
   if (!endpoint_->api_key.empty()) {
     bearer = "Bearer " + endpoint_->api_key;
@@ -319,6 +320,9 @@ net::Task<RequestLife::Reply> RequestLife::exchange(bool reused) {
               bytes, scanned, worker_.settings().upstream_head_limits, false, answer_);
         }
         if (parsed.status == http::ParseStatus::invalid) co_return Reply::invalid;
+        // Nobody asked for another protocol: Upgrade is not passed on.
+        if (parsed.status == http::ParseStatus::complete && answer_.status == 101)
+          co_return Reply::invalid;
         if (parsed.status == http::ParseStatus::complete) {
           early_body_ = bytes.substr(parsed.consumed);
           deadline_.disarm();
@@ -379,7 +383,8 @@ net::Task<RequestLife::Step> RequestLife::hold_answer(core::FailureKind kind) {
     head.reason = http::reason_phrase(status);
     for (const auto& [name, value] : fields)
       head.fields.push_back({name, value, http::classify_field(name)});
-    std::swap(answer_, head);
+    head.content_length = body.size();
+    answer_ = std::move(head);
     write_response_head(http::Framing::length);
     answer_ = {};
     held_answer_ = std::move(response_head_) + body;
@@ -560,7 +565,8 @@ void RequestLife::report() {
   telemetry::AccessLog* const log = worker_.shared().access_log;
   if (log == nullptr) return;
   telemetry::AccessRecord line;
-  line.time = std::chrono::system_clock::now() - std::chrono::duration_cast<std::chrono::system_clock::duration>(real(r.total));
+  line.time = std::chrono::system_clock::now() -
+              std::chrono::duration_cast<std::chrono::system_clock::duration>(real(r.total));
   line.request_id = request_id_;
   if (!id_.is_none()) line.tenant = tenant_.key;
   line.session = session_;
@@ -619,8 +625,9 @@ RequestLife::Step RequestLife::refuse(openai::Trouble trouble, std::string_view 
   const openai::TroubleFacts& facts = openai::facts_of(trouble);
   record_.status = facts.status;
   record_.reason = facts.reason;
-  absl::InlinedVector<http::Field, 4> extra = {{"x-request-id", request_id_, http::FieldKind::end_to_end},
-                                    {"x-turnpike-reason", facts.reason, http::FieldKind::control}};
+  absl::InlinedVector<http::Field, 4> extra = {
+      {"x-request-id", request_id_, http::FieldKind::end_to_end},
+      {"x-turnpike-reason", facts.reason, http::FieldKind::control}};
   std::string seconds;
   if (facts.retry_after) {
     seconds = std::to_string(worker_.retry_after_seconds(retry_after));
@@ -634,8 +641,10 @@ RequestLife::Step RequestLife::refuse(openai::Trouble trouble, std::string_view 
 }
 
 RequestLife::Step RequestLife::refuse(const core::Rejection& rejection) {
-  // What the last endpoint said is better than anything we could.
-  const bool passed_on = rejection.reason == core::RejectReason::saturated && !held_answer_.empty();
+  // Everybody is full: what the last endpoint said about that is better than anything we could.
+  const bool passed_on = !held_answer_.empty() && (held_status_ == 429 || held_status_ == 503) &&
+                         (rejection.reason == core::RejectReason::saturated ||
+                          rejection.reason == core::RejectReason::attempts_exhausted);
   if (!passed_on)
     return refuse(openai::trouble_of(rejection.reason), {}, {}, rejection.retry_after);
   own_answer_ = std::move(held_answer_);
@@ -647,7 +656,8 @@ RequestLife::Step RequestLife::refuse(const core::Rejection& rejection) {
 void RequestLife::write_response_head(http::Framing framing) {
   const std::string queued = std::to_string(
       std::chrono::duration_cast<std::chrono::milliseconds>(dispatch_.waited).count());
-  absl::InlinedVector<http::Field, 4> extra = {{"x-request-id", request_id_, http::FieldKind::end_to_end}};
+  absl::InlinedVector<http::Field, 4> extra = {
+      {"x-request-id", request_id_, http::FieldKind::end_to_end}};
   if (worker_.settings().response_headers) {
     extra.push_back({"x-turnpike-endpoint", endpoint_->name, http::FieldKind::control});
     extra.push_back({"x-turnpike-queue-ms", queued, http::FieldKind::control});

@@ -7,38 +7,50 @@ namespace turnpike::gateway {
 namespace {
 
 // Waits are counted up to five minutes and beyond, first tokens and answers up to ten.
-metrics::Buckets wait_buckets() { return metrics::log_buckets(0.001, 300, 4); }
-metrics::Buckets answer_buckets() { return metrics::log_buckets(0.001, 600, 4); }
-metrics::Buckets token_buckets() { return metrics::log_buckets(0.0005, 5, 4); }
+metrics::Buckets wait_buckets() {
+  return metrics::log_buckets(0.001, 300, 4);
+}
+metrics::Buckets answer_buckets() {
+  return metrics::log_buckets(0.001, 600, 4);
+}
+metrics::Buckets token_buckets() {
+  return metrics::log_buckets(0.0005, 5, 4);
+}
 
 }  // namespace
 
 RequestFamilies::RequestFamilies(metrics::Registry& registry, std::size_t max_models)
     : requests(registry.counters("turnpike_requests_total", "Requests that have ended, by how.",
                                  {"model", "code", "reason"}, max_models * 20)),
-      duration(registry.histograms("turnpike_request_duration_seconds", "From a request's arrival to its end.",
-                                   answer_buckets(), {"model"}, max_models)),
-      queue_wait(registry.histograms("turnpike_queue_wait_seconds",
-                                     "From a request's arrival to its (last) dispatch, or to its end in the queue.",
-                                     wait_buckets(), {"model", "outcome"}, max_models * 2)),
-      first_token(registry.histograms("turnpike_time_to_first_token_seconds",
-                                      "From a request's arrival to the first token (the body, where the answer is no stream).",
-                                      answer_buckets(), {"model"}, max_models)),
+      duration(registry.histograms("turnpike_request_duration_seconds",
+                                   "From a request's arrival to its end.", answer_buckets(),
+                                   {"model"}, max_models)),
+      queue_wait(registry.histograms(
+          "turnpike_queue_wait_seconds",
+          "From a request's arrival to its (last) dispatch, or to its end in the queue.",
+          wait_buckets(), {"model", "outcome"}, max_models * 2)),
+      first_token(registry.histograms(
+          "turnpike_time_to_first_token_seconds",
+          "From a request's arrival to the first token (the body, where the answer is no stream).",
+          answer_buckets(), {"model"}, max_models)),
       inter_token(registry.histograms("turnpike_inter_token_latency_seconds",
-                                      "Mean time between tokens of a streamed answer.", token_buckets(), {"model"},
-                                      max_models)),
-      tokens(registry.counters("turnpike_tokens_total", "Tokens as the engines reported them.", {"model", "kind"},
-                               max_models * 3)),
+                                      "Mean time between tokens of a streamed answer.",
+                                      token_buckets(), {"model"}, max_models)),
+      tokens(registry.counters("turnpike_tokens_total", "Tokens as the engines reported them.",
+                               {"model", "kind"}, max_models * 3)),
       attempts_failed(registry.counters("turnpike_attempts_failed_total",
-                                        "Attempts at an endpoint that brought no answer, by why.", {"kind"})),
+                                        "Attempts at an endpoint that brought no answer, by why.",
+                                        {"kind"})),
       connections(registry.gauges("turnpike_connections", "Open client connections.")),
-      connections_refused(registry.counters("turnpike_connections_refused_total",
-                                            "Client connections closed because there were too many.")),
-      task_failures(registry.counters("turnpike_task_failures_total",
-                                      "Connections that ended by an error of the gateway itself.")) {
+      connections_refused(
+          registry.counters("turnpike_connections_refused_total",
+                            "Client connections closed because there were too many.")),
+      task_failures(
+          registry.counters("turnpike_task_failures_total",
+                            "Connections that ended by an error of the gateway itself.")) {
   // Always shown, so that a rate over them is defined from the start.
-  for (const auto kind : {core::FailureKind::refused, core::FailureKind::died, core::FailureKind::bad_gateway,
-                          core::FailureKind::saturated}) {
+  for (const auto kind : {core::FailureKind::refused, core::FailureKind::died,
+                          core::FailureKind::bad_gateway, core::FailureKind::saturated}) {
     attempts_failed.at(0, {core::to_string(kind)});
   }
 }
@@ -53,37 +65,41 @@ WorkerMetrics::WorkerMetrics(RequestFamilies& families, std::size_t shard)
 WorkerMetrics::PerModel& WorkerMetrics::of(const RequestReport& report) {
   std::unique_ptr<PerModel>& entry = models_[report.model];
   if (!entry) {
-    // Only names that the gateway knows become labels: what a client makes up does not.
-    const std::string_view name = report.model.is_none() ? "" : report.model_name;
-    entry = std::make_unique<PerModel>(PerModel{
-        .duration = families_.duration.at(shard_, {name}),
-        .wait_dispatched = families_.queue_wait.at(shard_, {name, "dispatched"}),
-        .wait_ended = families_.queue_wait.at(shard_, {name, "ended"}),
-        .first_token = families_.first_token.at(shard_, {name}),
-        .inter_token = families_.inter_token.at(shard_, {name}),
-        .input = families_.tokens.at(shard_, {name, "input"}),
-        .cached = families_.tokens.at(shard_, {name, "cached"}),
-        .output = families_.tokens.at(shard_, {name, "output"}),
-        .requests = {}});
+    const std::string_view name = report.model_name;
+    entry = std::make_unique<PerModel>(
+        PerModel{.duration = families_.duration.at(shard_, {name}),
+                 .wait_dispatched = families_.queue_wait.at(shard_, {name, "dispatched"}),
+                 .wait_ended = families_.queue_wait.at(shard_, {name, "ended"}),
+                 .first_token = families_.first_token.at(shard_, {name}),
+                 .inter_token = families_.inter_token.at(shard_, {name}),
+                 .input = families_.tokens.at(shard_, {name, "input"}),
+                 .cached = families_.tokens.at(shard_, {name, "cached"}),
+                 .output = families_.tokens.at(shard_, {name, "output"})});
   }
   return *entry;
 }
 
 void WorkerMetrics::finished(const RequestReport& report) {
-  PerModel& model = of(report);
-  metrics::Counter*& requests = model.requests[{report.status, report.reason.data()}];
+  metrics::Counter*& requests = requests_[{report.model, report.status, report.reason.data()}];
   if (requests == nullptr) {
+    // Only names that the gateway knows become labels: what a client makes up does not.
     const std::string_view name = report.model.is_none() ? "" : report.model_name;
     requests = &families_.requests.at(shard_, {name, std::to_string(report.status), report.reason});
   }
   requests->add();
-  if (report.queued) (report.dispatched ? model.wait_dispatched : model.wait_ended).observe(to_seconds(*report.queued));
+  if (report.model.is_none()) return;
+  PerModel& model = of(report);
+  if (report.queued)
+    (report.dispatched ? model.wait_dispatched : model.wait_ended)
+        .observe(to_seconds(*report.queued));
   if (!report.dispatched) return;
   model.duration.observe(to_seconds(report.total));
   if (report.first_token) model.first_token.observe(to_seconds(*report.first_token));
   const core::Usage& usage = report.usage;
-  if (usage.prompt_tokens) model.input.add(static_cast<std::uint64_t>(usage.prompt_tokens->value()));
-  if (usage.cached_tokens) model.cached.add(static_cast<std::uint64_t>(usage.cached_tokens->value()));
+  if (usage.prompt_tokens)
+    model.input.add(static_cast<std::uint64_t>(usage.prompt_tokens->value()));
+  if (usage.cached_tokens)
+    model.cached.add(static_cast<std::uint64_t>(usage.cached_tokens->value()));
   if (usage.output_tokens) {
     model.output.add(static_cast<std::uint64_t>(usage.output_tokens->value()));
     if (report.streaming && report.first_token && usage.output_tokens->value() > 1) {

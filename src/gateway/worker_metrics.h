@@ -5,7 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
-#include <utility>
+#include <tuple>
 
 #include <absl/container/flat_hash_map.h>
 
@@ -38,7 +38,7 @@ struct RequestFamilies {
 // What became of one request.
 struct RequestReport {
   openai::Route route = openai::Route::unknown;
-  ModelId model;            // none: it named no known one
+  ModelId model;                // none: it named no known one
   std::string_view model_name;  // as clients know it; empty: none
   int status = 0;
   std::string_view reason;  // static text; empty: none
@@ -73,13 +73,14 @@ class WorkerMetrics {
     metrics::Counter& input;
     metrics::Counter& cached;
     metrics::Counter& output;
-    absl::flat_hash_map<std::pair<int, const char*>, metrics::Counter*> requests;  // by status and reason
   };
   PerModel& of(const RequestReport& report);
 
   RequestFamilies& families_;
   const std::size_t shard_;
   absl::flat_hash_map<ModelId, std::unique_ptr<PerModel>> models_;
+  // By model, status and reason; reasons are static texts.
+  absl::flat_hash_map<std::tuple<ModelId, int, const char*>, metrics::Counter*> requests_;
   metrics::Gauge& connections_;
   metrics::Counter& connections_refused_;
   metrics::Counter& task_failures_;
