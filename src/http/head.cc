@@ -105,6 +105,21 @@ struct FramingFields {
   bool keep_alive = false;
 };
 
+// A list of tokens, or false. Items may be empty.
+bool read_connection(std::string_view list, FramingFields* out) {
+  while (!list.empty()) {
+    const std::size_t comma = std::min(list.find(','), list.size());
+    const std::string_view option = trim(list.substr(0, comma));
+    list.remove_prefix(std::min(comma + 1, list.size()));
+    if (option.empty()) continue;
+    if (!is_token(option)) return false;
+    if (out == nullptr) continue;
+    out->close = out->close || equals_ignoring_case(option, "close");
+    out->keep_alive = out->keep_alive || equals_ignoring_case(option, "keep-alive");
+  }
+  return true;
+}
+
 bool read_framing(Cursor& in, const Fields& fields, int minor, FramingFields& out) {
   for (const Field& field : fields) {
     if (field.kind == FieldKind::content_length) {
@@ -124,14 +139,10 @@ bool read_framing(Cursor& in, const Fields& fields, int minor, FramingFields& ou
       }
       out.chunked = true;
     } else if (field.kind == FieldKind::connection) {
-      std::string_view rest = field.value;
-      while (!rest.empty()) {
-        const std::size_t comma = std::min(rest.find(','), rest.size());
-        const std::string_view option = trim(rest.substr(0, comma));
-        rest.remove_prefix(std::min(comma + 1, rest.size()));
-        if (equals_ignoring_case(option, "close")) out.close = true;
-        if (equals_ignoring_case(option, "keep-alive")) out.keep_alive = true;
-      }
+      if (!read_connection(field.value, &out)) return in.refuse(400, "malformed Connection");
+    } else if (equals_ignoring_case(field.name, "proxy-connection") &&
+               !read_connection(field.value, nullptr)) {
+      return in.refuse(400, "malformed Proxy-Connection");
     }
   }
   if (out.chunked && out.has_length) {

@@ -155,6 +155,9 @@ std::vector<Refused> refused_requests() {
       {"TLS hello", "\x16\x03\x01\x02\x00\x01", 400},
       {"method not a token", "G(T / HTTP/1.1\r\nHost: a\r\n\r\n", 400},
       {"two blank lines first", "\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+      {"Connection no list of tokens", get + "Host: a\r\nConnection: close x\r\n\r\n", 400},
+      {"Connection quoted", get + "Host: a\r\nConnection: \"close\"\r\n\r\n", 400},
+      {"Proxy-Connection no list of tokens", get + "Host: a\r\nProxy-Connection: a/b\r\n\r\n", 400},
       {"unknown expectation", post + "Expect: wonders\r\n\r\n", 417},
   };
 }
@@ -192,6 +195,7 @@ TEST(RequestGuard, AcceptsWhatIsUnusualButPlain) {
       get + "X:    \r\n\r\n",
       get + "X: caf\xc3\xa9\r\n\r\n",
       get + "X: a\tb\r\n\r\n",
+      get + "Connection: , close ,,x\r\n\r\n",
       "\r\n" + get + "\r\n",
       "GET / HTTP/1.1\r\nhOST: [::1]:80\r\n\r\n",
       "GET / HTTP/1.0\r\n\r\n",
