@@ -205,9 +205,10 @@ Task<void> ReplicaServer::administer(Exchange& exchange) {
     co_return;
   }
   if (method == "POST") {
-    auto fault = parse_fault(exchange.body());
-    if (!fault || !faults_.add(*std::move(fault))) {
-      const std::string why = fault ? "too many faults are planned" : fault.error().message;
+    const auto fault = parse_fault(exchange.body());
+    std::string why = fault ? "" : fault.error().message;
+    if (fault && !faults_.add(*fault)) why = "too many faults are planned";
+    if (!why.empty()) {
       co_await refuse(exchange, {.status = 400, .message = why});
       co_return;
     }

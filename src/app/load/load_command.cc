@@ -39,6 +39,7 @@ struct Options {
   std::optional<double> rate;
   std::optional<double> duration_s;
   std::optional<std::uint32_t> replicas;
+  double rate_factor = 1;
   double speed = 1;
   std::uint64_t seed = 1;
 };
@@ -53,6 +54,7 @@ sim::Workload adapted(const Options& options) {
     workload.rate = *options.rate;
     workload.concurrency = 0;
   }
+  workload.rate *= options.rate_factor;
   if (options.sessions) {
     workload.sessions = *options.sessions;
     // So many sessions, however long they take.
@@ -242,6 +244,9 @@ request counts in every distribution as the slowest one that finished, or its ow
   command->add_option("--rate", options->rate, "Open loop: new sessions per second")
       ->check(CLI::PositiveNumber)
       ->excludes(concurrency);
+  command->add_option("--rate-factor", options->rate_factor, "Open loop: times the rate")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   command
       ->add_option("--duration", options->duration_s,
                    "Seconds; the first 15 % are not reported unless --sessions is given")
