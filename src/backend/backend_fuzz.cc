@@ -1,24 +1,28 @@
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <string_view>
 
 #include "backend/gauges.h"
 #include "backend/models.h"
 
-// Whatever answers in the place of an engine never hurts.
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size);
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
-  using namespace turnpike::backend;
-  const std::string_view text(reinterpret_cast<const char*>(bytes), size);
-  GaugeReader reader;
-  const Reading first = reader.read(text);
-  if (first.restarted || reader.read(text).restarted) __builtin_trap();
-  const auto& gauges = first.gauges;
-  if ((gauges.running && *gauges.running < 0) || (gauges.waiting && *gauges.waiting < 0))
-    __builtin_trap();
-  if (gauges.kv_usage && !(*gauges.kv_usage >= 0 && *gauges.kv_usage <= 1)) __builtin_trap();
-  if (gauges.kv_capacity && gauges.kv_capacity->value() <= 0) __builtin_trap();
-  const auto models = parse_models(text);
-  if (models && models->size() > kMaxModels) __builtin_trap();
+// What an engine answers may be anything: nothing breaks, and what is reported is in range.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  turnpike::backend::GaugeReader reader;
+  const auto first = reader.read(text.substr(0, size / 2));
+  const auto second = reader.read(text.substr(size / 2));
+  for (const auto& gauges : {first.gauges, second.gauges}) {
+    if (gauges.running.value_or(0) < 0 || gauges.waiting.value_or(0) < 0) std::abort();
+    if (!(gauges.kv_usage.value_or(0) >= 0 && gauges.kv_usage.value_or(0) <= 1)) std::abort();
+    if (gauges.kv_capacity && gauges.kv_capacity->value() <= 0) std::abort();
+  }
+  if (const auto models = turnpike::backend::parse_models(text)) {
+    if (models->size() > turnpike::backend::kMaxModels) std::abort();
+    for (const auto& name : *models) {
+      if (name.empty() || name.size() > turnpike::backend::kMaxModelName) std::abort();
+    }
+  }
   return 0;
 }

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "base/ascii.h"
+
 namespace turnpike::backend {
 namespace {
 
@@ -30,7 +32,6 @@ struct Needed {
   Dialect dialect;  // that this name proves; unknown: none
 };
 
-// Counters are also written without "_total", as older engines do.
 constexpr std::array kNeeded = {
     Needed{"vllm:num_requests_running", Meaning::running, Dialect::vllm},
     Needed{"vllm:num_requests_waiting", Meaning::waiting, Dialect::vllm},
@@ -76,7 +77,7 @@ bool read_labels(std::string_view& text, Visit&& visit) {
     }
     const std::size_t equals = text.find('=');
     if (equals == std::string_view::npos) return false;
-    const std::string_view name = text.substr(0, equals);
+    const std::string_view name = trim(text.substr(0, equals));
     text = skip_blanks(text.substr(equals + 1));
     if (!text.starts_with('"')) return false;
     std::size_t end = 1;
@@ -116,7 +117,7 @@ class Collector {
     const Needed* const needed = find_needed(line.substr(0, end));
     if (needed == nullptr || rows_ == kMaxRows) return;
     ++rows_;
-    std::string_view rest = line.substr(end);
+    std::string_view rest = skip_blanks(line.substr(end));
     Blocks blocks;
     if (rest.starts_with('{')) {
       rest.remove_prefix(1);
@@ -249,6 +250,15 @@ Reading GaugeReader::read(std::string_view text) {
       fell(last_.prompt_tokens, now.prompt_tokens) ||
       fell(last_.cached_tokens, now.cached_tokens) ||
       fell(last_.output_tokens, now.output_tokens) || fell(last_.preemptions, now.preemptions);
+  // What this scrape does not say is still known from before.
+  const auto keep = [](std::optional<double>& after, const std::optional<double>& before) {
+    if (!after) after = before;
+  };
+  keep(now.start_time, last_.start_time);
+  keep(now.prompt_tokens, last_.prompt_tokens);
+  keep(now.cached_tokens, last_.cached_tokens);
+  keep(now.output_tokens, last_.output_tokens);
+  keep(now.preemptions, last_.preemptions);
   last_ = now;
   return reading;
 }

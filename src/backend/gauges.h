@@ -39,7 +39,7 @@ class GaugeReader {
  public:
   Reading read(std::string_view text);
   [[nodiscard]] std::string_view dialect() const { return to_string(last_.dialect); }
-  // What the last scrape said.
+  // What is known from the scrapes so far; gauges are the last one's.
   [[nodiscard]] const EngineMetrics& last() const { return last_; }
 
  private:

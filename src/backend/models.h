@@ -12,8 +12,8 @@ namespace turnpike::backend {
 inline constexpr std::size_t kMaxModels = 1'000;   // of one endpoint; further ones are ignored
 inline constexpr std::size_t kMaxModelName = 256;  // bytes; longer ones are ignored
 
-// The names in an answer of GET /v1/models ({"data":[{"id":...}]}), each once, in the engine's order. Names that are empty,
-// too long or hold control characters are left out. Error: not such an answer.
+// The names in an answer of GET /v1/models ({"data":[{"id":...}]}), each once, in the engine's order. Empty and overlong names
+// are left out. Linear, and holds nothing but the names: an answer may be anything. Error: not such an answer.
 Expected<std::vector<std::string>> parse_models(std::string_view json);
 
 }  // namespace turnpike::backend
