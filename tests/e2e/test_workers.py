@@ -15,7 +15,8 @@ def test_limit_holds_over_all_workers(fake, gateway):
     serve = gateway([fake(script)], "--workers", "2", "--policy", "session-boost")
     wires = [Wire(serve.port).send(chat(f"{i}")) for i in range(40)]
     eventually(lambda: serve.total("queued") == 24)
-    assert gate.held == 16
+    eventually(lambda: gate.held == 16)
+    assert serve.total("leases") == 16
     for wire in wires[::3]:
         wire.close()
     gate.open()
