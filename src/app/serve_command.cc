@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdio>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -94,17 +95,20 @@ int run(const Options& options) {
   const ScaledClock clock(config.speed);
   net::Reactor control;
   net::Gate gate(control);
+  // Before any other thread, the access log's included: a thread without the mask would die of the signal, and all with it.
+  std::function<void(int)> end;
+  const Termination termination(control, [&end](int count) { end(count); });
   auto access_log = open_access_log(config.access_log);
   if (!access_log) return fail_with(1, access_log.error());
   gateway::Gateway gateway(control, clock, gateway_settings(config), access_log->get(), log);
   admin::AdminApi admin(gateway);
-  const Termination termination(control, [&](int count) {
+  end = [&](int count) {
     if (count == 1) {
       control.spawn(gate, shut_down(gateway, admin));
     } else {
       gateway.abort();
     }
-  });
+  };
   const auto admin_at = net::Address::parse(config.admin);
   if (!admin_at) return fail_with(2, admin_at.error());
   const auto admin_bound = admin.listen(*admin_at);
