@@ -31,8 +31,8 @@ struct Ancestor {
 constexpr std::string_view kNoFairness = "the order fair-share is not part of this version; unused";
 constexpr auto kAncestors = std::to_array<Ancestor>({
     {"SESSION_BOOST_HEADER", "session.headers", Form::as_it_is, false, ""},
-    {"SESSION_BOOST_TTL", "expert.order.boost.ttl", Form::duration, true, ""},
-    {"SESSION_BOOST_MAX_SESSIONS", "expert.order.boost.max_sessions", Form::as_it_is, true, ""},
+    {"SESSION_BOOST_TTL", "expert.boost.ttl", Form::duration, true, ""},
+    {"SESSION_BOOST_MAX_SESSIONS", "expert.boost.max_sessions", Form::as_it_is, true, ""},
     {"SESSION_BOOST_GRACE_PERIOD", "expert.grace.period", Form::duration, true, ""},
     {"SESSION_BOOST_INFLIGHT_PER_POD", "expert.admission.limit", Form::as_it_is, true, ""},
     {"SESSION_BOOST_TIMEOUT", "timeouts.queue", Form::timeout, true, ""},

@@ -1,6 +1,7 @@
 #include "config/load.h"
 
 #include <algorithm>
+#include <cassert>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -48,8 +49,9 @@ class Loader {
     for (auto& [variable, wrong] : found.problems)
       problems_.push_back({"$" + variable, {}, "", std::move(wrong)});
     for (const Setting& setting : found.settings) {
-      const Key& key = *std::ranges::find(keys, setting.key, &Key::path);
-      done(key, "$" + setting.origin, assign(key, setting.value));
+      const auto key = std::ranges::find(keys, setting.key, &Key::path);
+      assert(key != keys.end());
+      done(*key, "$" + setting.origin, assign(*key, setting.value));
     }
     loaded_.warnings = std::move(found.notes);
   }

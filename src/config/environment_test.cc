@@ -1,0 +1,134 @@
+#include "config/environment.h"
+
+#include <set>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "config/load.h"
+
+namespace turnpike::config {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+using Variables = std::vector<std::pair<std::string, std::string>>;
+
+Loaded load_variables(Variables variables, std::string file = "") {
+  return load({.file = FileText{"t.yaml", std::move(file)},
+               .environment = std::move(variables),
+               .flags = {}});
+}
+
+TEST(Environment, EveryKeyHasAVariableOfItsOwn) {
+  Config config;
+  std::set<std::string> names;
+  for (const Key& key : describe(config)) {
+    EXPECT_TRUE(names.insert(variable_of(key.path)).second) << key.path;
+  }
+  EXPECT_TRUE(names.contains("TURNPIKE_LIMITS_BODY"));
+}
+
+TEST(Environment, EveryKeyTakesItsOwnDefaultFromItsVariable) {
+  Config config = load({}).config;
+  config.backends = {{.url = "http://a:1", .name = "a:1"}};
+  Variables variables;
+  for (const Key& key : describe(config))
+    variables.emplace_back(variable_of(key.path), value_text(key));
+  const Loaded loaded = load_variables(variables);
+  EXPECT_THAT(loaded.errors, IsEmpty());
+  EXPECT_EQ(loaded.config, config);
+}
+
+TEST(Environment, TheAncestorsVariablesWork) {
+  const Loaded loaded = load_variables({{"ENABLE_SESSION_BOOST", "1"},
+                                        {"SESSION_BOOST_HEADER", "X-Chat"},
+                                        {"SESSION_BOOST_TTL", "90s"},
+                                        {"SESSION_BOOST_MAX_SESSIONS", "77"},
+                                        {"SESSION_BOOST_GRACE_PERIOD", "50ms"},
+                                        {"SESSION_BOOST_INFLIGHT_PER_POD", "5"},
+                                        {"SESSION_BOOST_TIMEOUT", "1m30s"},
+                                        {"METRICS_SCRAPE_INTERVAL", "500ms"},
+                                        {"ACCESS_LOG_ENABLED", "TRUE"},
+                                        {"ACCESS_LOG_FORMAT", "json"},
+                                        {"ACCESS_LOG_OUTPUT", "stderr"}},
+                                       "policy: fcfs\n");
+  ASSERT_THAT(loaded.errors, IsEmpty());
+  EXPECT_THAT(loaded.warnings, IsEmpty());
+  const Config& c = loaded.config;
+  EXPECT_EQ(c.policy, "session-boost");
+  EXPECT_THAT(c.session.headers, ElementsAre("X-Chat"));
+  EXPECT_EQ(c.pool.order.boost.ttl, seconds(90));
+  EXPECT_EQ(c.pool.order.boost.max_sessions, 77U);
+  EXPECT_EQ(c.pool.grace.period, milliseconds(50));
+  EXPECT_EQ(c.pool.admission.limit, 5);
+  EXPECT_EQ(c.pool.waits.queue_timeout, seconds(90));
+  EXPECT_EQ(c.gauges.interval, milliseconds(500));
+  EXPECT_EQ(c.access_log.format, AccessLogFormat::json);
+  EXPECT_EQ(c.access_log.output, "stderr");
+}
+
+TEST(Environment, ATimeOutOfZeroOrLessIsOff) {
+  EXPECT_EQ(load_variables({{"SESSION_BOOST_TIMEOUT", "0s"}}).config.pool.waits.queue_timeout,
+            kForever);
+  EXPECT_EQ(load_variables({{"SESSION_BOOST_TIMEOUT", "-1s"}}).config.pool.waits.queue_timeout,
+            kForever);
+}
+
+TEST(Environment, EnablingBoostKeepsAPolicyThatBoosts) {
+  EXPECT_EQ(load_variables({{"ENABLE_SESSION_BOOST", "true"}}, "policy: kthena-pr\n").config.policy,
+            "kthena-pr");
+  EXPECT_EQ(load_variables({{"ENABLE_SESSION_BOOST", "true"}}, "policy: sticky\n").config.policy,
+            "session-boost");
+  EXPECT_EQ(load_variables({{"ENABLE_SESSION_BOOST", "false"}}, "policy: sticky\n").config.policy,
+            "sticky");
+}
+
+TEST(Environment, OurOwnVariableWinsOverTheAncestors) {
+  EXPECT_EQ(load_variables({{"SESSION_BOOST_TTL", "1s"}, {"TURNPIKE_EXPERT_BOOST_TTL", "2s"}})
+                .config.pool.order.boost.ttl,
+            seconds(2));
+}
+
+TEST(Environment, WhatIsAcceptedWithoutEffectIsSaid) {
+  EXPECT_THAT(load_variables({{"SESSION_BOOST_POLL_INTERVAL", "10ms"}}).warnings,
+              ElementsAre(HasSubstr("there is no polling")));
+  EXPECT_THAT(load_variables({{"SESSION_BOOST_TTL", "1s"}}, "policy: sticky\n").warnings,
+              ElementsAre(HasSubstr("does not boost sessions; unused")));
+  EXPECT_THAT(load_variables({{"ACCESS_LOG_FORMAT", "json"}}).warnings,
+              ElementsAre(HasSubstr("set without ACCESS_LOG_ENABLED; unused")));
+  EXPECT_THAT(load_variables({{"FAIRNESS_WINDOW_SIZE", "5m"}}).warnings,
+              ElementsAre(HasSubstr("unused")));
+  EXPECT_THAT(load_variables({{"ENABLE_SESSION_BOOST", "false"}}).warnings,
+              ElementsAre(HasSubstr("leaves the policy at session-boost")));
+}
+
+TEST(Environment, UnknownNamesAreWarnedAboutWithTheNearest) {
+  EXPECT_THAT(
+      load_variables({{"SESSION_BOOST_HEADR", "X"}}).warnings,
+      ElementsAre("SESSION_BOOST_HEADR is not a setting; did you mean SESSION_BOOST_HEADER?"));
+  EXPECT_THAT(
+      load_variables({{"TURNPIKE_LIMIT_BODY", "1"}}).warnings,
+      ElementsAre("TURNPIKE_LIMIT_BODY is not a setting; did you mean TURNPIKE_LIMITS_BODY?"));
+  EXPECT_THAT(load_variables({{"ACESS_LOG_ENABLED", "1"}}).warnings,
+              Contains(HasSubstr("ACCESS_LOG_ENABLED")));
+  EXPECT_THAT(load_variables({{"PATH", "/bin"}, {"GCC_COLORS_ENABLED", "1"}}).warnings, IsEmpty());
+}
+
+TEST(Environment, ImpossibleValuesAreErrorsThatNameTheVariable) {
+  EXPECT_THAT(load_variables({{"ENABLE_SESSION_BOOST", "yes"}}).errors,
+              ElementsAre("$ENABLE_SESSION_BOOST: 'yes' is neither true nor false"));
+  EXPECT_THAT(load_variables({{"SESSION_BOOST_TTL", "60"}}).errors,
+              ElementsAre(HasSubstr("$SESSION_BOOST_TTL: '60' has no unit")));
+  EXPECT_THAT(
+      load_variables({{"SESSION_BOOST_INFLIGHT_PER_POD", "many"}}).errors,
+      ElementsAre(HasSubstr("$SESSION_BOOST_INFLIGHT_PER_POD: expert.admission.limit: 'many'")));
+}
+
+}  // namespace
+}  // namespace turnpike::config
