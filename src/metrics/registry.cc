@@ -17,6 +17,38 @@ Buckets log_buckets(double first, double last, int per_decade) {
   return bounds;
 }
 
+namespace {
+
+// A label value as it is shown: cut to 256 bytes, and with '?' for bytes that are not UTF-8, because Prometheus refuses the whole
+// page for one of them.
+std::string shown(std::string_view raw) {
+  constexpr std::size_t kLongest = 256;
+  std::string text;
+  for (std::size_t i = 0; i < raw.size();) {
+    const auto lead = static_cast<unsigned char>(raw[i]);
+    std::size_t length = lead < 0x80   ? 1
+                         : lead < 0xc2 ? 0
+                         : lead < 0xe0 ? 2
+                         : lead < 0xf0 ? 3
+                         : lead < 0xf5 ? 4
+                                       : 0;
+    if (i + length > raw.size()) length = 0;
+    for (std::size_t k = 1; k < length; ++k) {
+      const auto byte = static_cast<unsigned char>(raw[i + k]);
+      // The second byte tells overlong forms, surrogates and what is above U+10FFFF.
+      const unsigned low = k > 1 ? 0x80 : lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+      const unsigned high = k > 1 ? 0xbf : lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+      if (byte < low || byte > high) length = 0;
+    }
+    if (text.size() + std::max<std::size_t>(length, 1) > kLongest) break;
+    text += length > 0 ? raw.substr(i, length) : std::string_view("?");
+    i += std::max<std::size_t>(length, 1);
+  }
+  return text;
+}
+
+}  // namespace
+
 FamilyBase::FamilyBase(std::string name, std::string help, std::vector<std::string> labels,
                        std::size_t shards, std::size_t max_series)
     : name_(std::move(name)),
@@ -43,17 +75,21 @@ std::size_t FamilyBase::row_of(std::initializer_list<std::string_view> values) {
   }
   const auto known = row_by_values_.find(key);
   if (known != row_by_values_.end()) return known->second;
-  std::vector<std::string> row(values.begin(), values.end());
-  if (row_by_values_.size() >= max_series_) {
+  std::vector<std::string> row;
+  for (const std::string_view value : values) row.push_back(shown(value));
+  const bool full = row_by_values_.size() >= max_series_;
+  if (full) {
     ++overflows_;
     std::ranges::fill(row, "other");
-    const auto other = std::ranges::find(rows_, row);
-    if (other != rows_.end()) return static_cast<std::size_t>(other - rows_.begin());
-  } else {
-    row_by_values_.emplace(std::move(key), rows_.size());
   }
-  rows_.push_back(std::move(row));
-  return rows_.size() - 1;
+  // What looks alike is one row: two of the same labels would spoil the page.
+  std::size_t index = rows_.size();
+  if (full || !std::ranges::equal(row, values)) {
+    index = static_cast<std::size_t>(std::ranges::find(rows_, row) - rows_.begin());
+  }
+  if (!full) row_by_values_.emplace(std::move(key), index);
+  if (index == rows_.size()) rows_.push_back(std::move(row));
+  return index;
 }
 
 template <typename Cell>

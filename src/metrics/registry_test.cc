@@ -85,6 +85,20 @@ TEST(Registry, EscapesLabelsAndHelp) {
   EXPECT_THAT(text, HasSubstr("x_total{l=\"a\\\"b\\\\c\\nd\"} 1\n"));
 }
 
+TEST(Registry, LabelsThatAreNoUtf8OrTooLongAreShownAsTheyCanBe) {
+  Registry registry(1);
+  Counters& requests = registry.counters("turnpike_requests_total", "Requests.", {"model"});
+  requests.at(0, {"a\xff\xc0\xaf\xed\xa0\x80z"}).add();
+  requests.at(0, {"a\xfe\xc0\xaf\xed\xa0\x80z"}).add();  // looks the same: the same row
+  requests.at(0, {"\xc3\xa4"}).add();
+  requests.at(0, {std::string(256, 'x')}).add();
+  requests.at(0, {std::string(257, 'x')}).add();
+  const std::string text = registry.scrape();
+  EXPECT_THAT(text, HasSubstr("{model=\"a??????z\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("{model=\"\xc3\xa4\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("{model=\"" + std::string(256, 'x') + "\"} 2\n"));
+}
+
 TEST(Registry, CollectorsSpeakAtEveryScrape) {
   Registry registry(1);
   int calls = 0;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -28,12 +29,43 @@ bool write_all(int fd, std::string_view bytes) {
   return true;
 }
 
-struct CloseFile {
-  int fd;
-  explicit CloseFile(int opened) : fd(opened) {}
-  ~CloseFile() { ::close(fd); }
-  CloseFile(const CloseFile&) = delete;
-  CloseFile& operator=(const CloseFile&) = delete;
+// A file that is appended to. When its name has come to mean another file, or none, as after a rotation of logs, that one is
+// opened (or made) before the next write; should that fail, the old one goes on.
+class LogFile {
+ public:
+  static std::shared_ptr<LogFile> open(const std::string& path) {
+    const int fd = open_fd(path);
+    return fd < 0 ? nullptr : std::make_shared<LogFile>(path, fd);
+  }
+  LogFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  ~LogFile() { ::close(fd_); }
+  LogFile(const LogFile&) = delete;
+  LogFile& operator=(const LogFile&) = delete;
+
+  bool write(std::string_view bytes) {
+    if (moved()) {
+      if (const int fd = open_fd(path_); fd >= 0) {
+        ::close(fd_);
+        fd_ = fd;
+      }
+    }
+    return write_all(fd_, bytes);
+  }
+
+ private:
+  static int open_fd(const std::string& path) {
+    return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+  }
+  [[nodiscard]] bool moved() const {
+    struct stat named{};
+    struct stat opened{};
+    if (::fstat(fd_, &opened) != 0) return false;
+    return ::stat(path_.c_str(), &named) != 0 || named.st_ino != opened.st_ino ||
+           named.st_dev != opened.st_dev;
+  }
+
+  const std::string path_;
+  int fd_;
 };
 
 }  // namespace
@@ -43,15 +75,13 @@ Expected<LineSink> open_sink(const std::string& output) {
     return LineSink([](std::string_view bytes) { return write_all(STDOUT_FILENO, bytes); });
   if (output == "stderr")
     return LineSink([](std::string_view bytes) { return write_all(STDERR_FILENO, bytes); });
-  const int fd = ::open(output.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-  if (fd < 0) {
+  auto file = LogFile::open(output);
+  if (!file) {
     return fail(fmt::format("cannot open the access log {}: {}", output,
                             std::generic_category().message(errno)));
   }
   // std::function copies its target, hence the shared owner.
-  return LineSink([file = std::make_shared<CloseFile>(fd)](std::string_view bytes) {
-    return write_all(file->fd, bytes);
-  });
+  return LineSink([file = std::move(file)](std::string_view bytes) { return file->write(bytes); });
 }
 
 AccessLog::AccessLog(AccessLogFormat format, std::size_t queue, LineSink sink)

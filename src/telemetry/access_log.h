@@ -22,7 +22,8 @@ enum class AccessLogFormat : std::uint8_t { text, json };
 // Takes bytes (whole lines) and says whether all of them were written. May block: it is called on the writer's thread only.
 using LineSink = std::function<bool(std::string_view)>;
 
-// The sink for "stdout", "stderr", or a file that is appended to. An error names the file.
+// The sink for "stdout", "stderr", or a file that is appended to. When the file was moved away or removed (log
+// rotation), the next write begins it anew. An error names the file.
 Expected<LineSink> open_sink(const std::string& output);
 
 // Writes a line for every request that has ended. Owns one thread, which formats and writes; whoever logs only puts the record into

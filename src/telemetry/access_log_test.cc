@@ -179,5 +179,28 @@ TEST(OpenSink, AppendsToAFile) {
   EXPECT_THAT(bad.error().message, HasSubstr("/no/such/folder/log"));
 }
 
+TEST(OpenSink, AFileThatWasRotatedAwayIsBegunAnew) {
+  const std::string path = testing::TempDir() + "turnpike_rotated_access.log";
+  const std::string old = path + ".1";
+  const auto contents = [](const std::string& name) {
+    std::ifstream file(name);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  std::remove(path.c_str());
+  const auto sink = open_sink(path);
+  ASSERT_TRUE(sink);
+  EXPECT_TRUE((*sink)("one\n"));
+  ASSERT_EQ(std::rename(path.c_str(), old.c_str()), 0);
+  EXPECT_TRUE((*sink)("two\n"));
+  EXPECT_TRUE((*sink)("three\n"));
+  EXPECT_EQ(contents(old), "one\n");
+  EXPECT_EQ(contents(path), "two\nthree\n");
+  std::remove(path.c_str());
+  EXPECT_TRUE((*sink)("four\n"));
+  EXPECT_EQ(contents(path), "four\n");
+  std::remove(path.c_str());
+  std::remove(old.c_str());
+}
+
 }  // namespace
 }  // namespace turnpike::telemetry
