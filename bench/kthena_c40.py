@@ -8,7 +8,6 @@ Prints one table; writes JSON (the result files of `turnpike load`) and Markdown
 import argparse
 import contextlib
 import json
-import os
 import pathlib
 import signal
 import statistics
@@ -149,15 +148,14 @@ def main():
     if not TURNPIKE.exists():
         sys.exit(f"{TURNPIKE.relative_to(ROOT)} is not built: ./run.sh --build-only")
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, _: sys.exit(128 + received))
     programs, results = [], []
     try:
         for policy in arguments.policies:
             results.append((policy, [run_once(policy, seed, arguments, programs) for seed in arguments.seeds]))
     except RuntimeError as problem:
         sys.exit(f"\nkthena_c40: {problem}")
-    except KeyboardInterrupt:
-        sys.exit(130)
     finally:
         for program in reversed(programs):
             program.end()
