@@ -64,9 +64,13 @@ class Program:
             raise RuntimeError(f"turnpike {self.process.args[1]} did not become ready: {' / '.join(self.lines[-5:])}")
         return dict(word.split("=", 1) for word in line.split()[1:])
 
-    def end(self):
+    def ask_to_end(self):
         with contextlib.suppress(ProcessLookupError):
             self.process.terminate()
+
+    def end(self):
+        self.ask_to_end()
+        with contextlib.suppress(ProcessLookupError):
             try:
                 self.process.wait(3)
             except subprocess.TimeoutExpired:
@@ -157,6 +161,8 @@ def main():
     except RuntimeError as problem:
         sys.exit(f"\nkthena_c40: {problem}")
     finally:
+        for program in reversed(programs):
+            program.ask_to_end()
         for program in reversed(programs):
             program.end()
         progress("")
