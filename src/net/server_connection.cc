@@ -98,7 +98,8 @@ Task<Receipt> ServerConnection::read_body(const http::RequestHead& head, ByteBuf
 
 bool ServerConnection::take_body_at_hand(const http::RequestHead& head, ByteBuffer& body) {
   if (head.framing == http::Framing::none) return true;
-  if (head.framing != http::Framing::length || head.content_length > input_.size() || head.content_length > limits_.body_bytes) {
+  if (head.framing != http::Framing::length || head.content_length > input_.size() ||
+      head.content_length > limits_.body_bytes) {
     return false;
   }
   const auto length = static_cast<std::size_t>(head.content_length);

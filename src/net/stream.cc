@@ -95,14 +95,16 @@ Transfer Stream::read(std::span<char> into) {
 }
 
 Transfer Stream::write(std::span<const iovec> pieces) {
-  if (pieces.size() == 1) return write(std::string_view(static_cast<const char*>(pieces[0].iov_base), pieces[0].iov_len));
+  if (pieces.size() == 1)
+    return write(std::string_view(static_cast<const char*>(pieces[0].iov_base), pieces[0].iov_len));
   std::size_t wanted = 0;
   for (const iovec& piece : pieces) wanted += piece.iov_len;
   // A few small pieces are cheaper to copy together than to hand to the system one by one.
   std::array<char, 2048> together;
   if (wanted <= together.size()) {
     char* end = together.data();
-    for (const iovec& piece : pieces) end = std::copy_n(static_cast<const char*>(piece.iov_base), piece.iov_len, end);
+    for (const iovec& piece : pieces)
+      end = std::copy_n(static_cast<const char*>(piece.iov_base), piece.iov_len, end);
     return write(std::string_view(together.data(), wanted));
   }
   msghdr message{};
