@@ -70,6 +70,13 @@ std::string Pool::State::broken_invariant(TimePoint now) {
     if (const std::string wrong = fleet.inexact(*endpoint, now); !wrong.empty()) return wrong;
   }
 
+  if (resident) {
+    const std::size_t retries = queue.retries().size();
+    if (resident->waiting() + retries != queued)
+      return said("in lines", resident->waiting() + retries, queued);
+    return resident->broken_invariant();
+  }
+
   // Work-conserving: nothing waits that could go.
   std::string idle;
   queue.for_each_model([&](ModelId model) {

@@ -23,8 +23,11 @@ void Pool::advance(TimePoint now) {
   State& s = *state_;
   s.wake_endpoints(now);
   s.sessions.expire(now, kExpiriesPerStep);
+  if (s.resident) s.resident->advance(now);
   s.dispatch_all(now);
   s.expire_waits(now);
+  if (s.resident)
+    s.resident->advance(now);  // places that were kept for turns which have just been turned away
   s.dispatch_all(now);
   s.assume_first_tokens(now);
 }
@@ -34,6 +37,7 @@ std::optional<TimePoint> Pool::next_deadline() const {
   std::optional<TimePoint> next = s.fleet.next_wake();
   if (!s.assumed_first_tokens.empty()) lower(next, s.assumed_first_tokens.begin()->first);
   lower(next, s.sessions.next_expiry());
+  if (s.resident) lower(next, s.resident->next_deadline());
   lower(next, s.queue_deadline());
   s.queue.for_each_model([&](ModelId model) { lower(next, s.no_endpoint_deadline(model)); });
   return next;
@@ -55,8 +59,7 @@ void Pool::State::assume_first_tokens(TimePoint now) {
 
 void Pool::State::expire_waits(TimePoint now) {
   const auto turn_away = [&](Request& request, RejectReason reason) {
-    queue.erase(request);
-    wait_over(request);
+    leave_queue(request, now);
     reject(request, reason, now);
   };
   while (const auto deadline = queue_deadline()) {

@@ -21,6 +21,7 @@ bool Pool::State::dispatch_next(TimePoint now) {
       return !candidate_endpoints.empty();
     });
   }
+  if (request == nullptr && resident) return dispatch_by_residency(now);
   if (request == nullptr) {
     const ModelQueue::First first =
         queue.first(now, [&](ModelId model) { return fleet.access(model); });
@@ -99,7 +100,8 @@ Candidate Pool::State::candidate(const Request& request, const Endpoint& endpoin
   return c;
 }
 
-void Pool::State::dispatch(Request& request, Endpoint& endpoint, TimePoint now) {
+void Pool::State::dispatch(Request& request, Endpoint& endpoint, TimePoint now,
+                           std::optional<Why> given) {
   const TokenCount expected = uncached(request, endpoint);
   request.lease = endpoint.ledger.take(request.submission.prompt_tokens, expected, now);
   request.endpoint = &endpoint;
@@ -118,7 +120,9 @@ void Pool::State::dispatch(Request& request, Endpoint& endpoint, TimePoint now) 
   }
   turn_started(request, endpoint, now);
   if (endpoint.prefixes && !params.prefix.learn_at_end)
-    request.prefix_used = endpoint.prefixes->learn(counted_blocks(request));
+    request.prefix_used = endpoint.prefixes->learn(counted_blocks(request), owner_of(request),
+                                                   request.submission.prompt_tokens.as_double());
+  if (resident) resident->dispatched(request, endpoint, now);
   if (!request.submission.streaming) {
     request.assumed_first_token = now + endpoint.ledger.backlog_time();
     assumed_first_tokens.emplace(request.assumed_first_token,
@@ -126,7 +130,7 @@ void Pool::State::dispatch(Request& request, Endpoint& endpoint, TimePoint now) 
   }
   fleet.refresh(endpoint, now);
 
-  const Why reason = why(request, now);
+  const Why reason = given.value_or(why(request, now));
   ++counters.dispatched[static_cast<std::size_t>(reason)];
   counters.retries += request.attempt > 1 ? 1 : 0;
   counters.rebinds += rebound ? 1 : 0;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "core/pool/moving_mean.h"
 #include "core/prefix/prefix_index.h"
 #include "core/queue/lane.h"
+#include "core/resident/account.h"
 
 namespace turnpike::core {
 
@@ -43,6 +45,7 @@ struct Endpoint {
   std::vector<Hold> holds;
   std::optional<PrefixIndex> prefixes;  // none: the driver sends no fingerprints, or nobody asks
 
+  std::unique_ptr<ResidentAccount> account;  // of the policy resident-set
   // Seconds, as seen lately: to the first token and between tokens.
   MovingMean ttft{0.0, 0.1};
   MovingMean itl{0.0, 0.1};

@@ -4,6 +4,13 @@
 
 namespace turnpike::core {
 
+// Whose prompt it is, for telling shared prefixes: siblings of one root count as one session.
+std::uint64_t Pool::State::owner_of(const Request& request) {
+  const Submission& submission = request.submission;
+  if (submission.parent) return submission.parent.value();
+  return submission.session ? submission.session.value() : submission.id.value();
+}
+
 std::span<const std::uint64_t> Pool::State::counted_blocks(const Request& request) const {
   const std::vector<std::uint64_t>& blocks = request.submission.blocks;
   const std::size_t count = params.prefix.max_blocks == 0
@@ -48,8 +55,10 @@ TokenCount Pool::State::least_uncached(const Request& request) const {
 void Pool::State::correct_prefixes(const Request& request, Endpoint& endpoint,
                                    const Settlement& settlement) const {
   if (request.submission.blocks.empty()) return;
-  if (params.prefix.learn_at_end && settlement.ending == Ending::finished)
-    endpoint.prefixes->learn(counted_blocks(request));
+  if (params.prefix.learn_at_end && settlement.ending == Ending::finished) {
+    endpoint.prefixes->learn(counted_blocks(request), owner_of(request),
+                             request.submission.prompt_tokens.as_double());
+  }
   if (!settlement.usage.cached_tokens || request.prefix_used == 0) return;
   const TokenCount expected = request.submission.prompt_tokens - request.lease.uncached();
   if (*settlement.usage.cached_tokens * 2 < expected) endpoint.prefixes->lost(request.prefix_used);
@@ -66,6 +75,9 @@ std::optional<Duration> Pool::State::predicted_wait(TokenCount ahead, TimePoint 
 Duration Pool::State::retry_after(RejectReason reason, TimePoint now) const {
   if (reason == RejectReason::no_endpoint || reason == RejectReason::unknown_model)
     return params.waits.no_endpoint_wait;
+  if (resident) {
+    if (const auto drain = resident->drain_time(now)) return *drain;
+  }
   return predicted_wait(queue.load().tokens, now).value_or(Duration{0});
 }
 

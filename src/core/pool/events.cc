@@ -40,6 +40,8 @@ std::string_view to_string(RejectReason reason) {
       return "saturated";
     case RejectReason::shutting_down:
       return "shutting-down";
+    case RejectReason::predicted_wait:
+      return "predicted-wait";
   }
   return "";
 }

@@ -102,8 +102,9 @@ enum class RejectReason : std::uint8_t {
                        // or 502
   saturated,           // the endpoint was full and no other has room now: pass its answer on
   shutting_down,
+  predicted_wait,  // a newcomer that would wait longer than max_wait: refused early instead
 };
-inline constexpr std::size_t kRejectReasonCount = 9;
+inline constexpr std::size_t kRejectReasonCount = 10;
 
 struct Rejection {
   RequestId request;

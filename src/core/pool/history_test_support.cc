@@ -228,6 +228,9 @@ void History::take_decisions() {
     if (rejection.retry_after < Duration{0}) wrong("a negative Retry-After");
     active_.erase(found);
   }
+  std::erase_if(replicas_, [](const auto& entry) {
+    return entry.second.removed && entry.second.running == 0;
+  });
   if (const std::string broken = pool_.broken_invariant(now_); !broken.empty()) wrong(broken);
 }
 

@@ -20,7 +20,9 @@ void Pool::submit(const Submission& submission, TimePoint now) {
   Request& request = s.create(submission, now);
   s.enqueue(request, now);
   s.dispatch_all(now);
-  if (refusal && !request.dispatched()) s.refuse_surplus(request, *refusal, now);
+  if (request.dispatched()) return;
+  if (refusal) return s.refuse_surplus(request, *refusal, now);
+  s.refuse_if_hopeless(request, now);
 }
 
 bool Pool::is_dispatched(RequestId id) const {
@@ -32,8 +34,7 @@ bool Pool::cancel(RequestId id, TimePoint now) {
   State& s = *state_;
   Request* request = s.find(id);
   if (request == nullptr || request->dispatched()) return false;
-  s.queue.erase(*request);
-  s.wait_over(*request);
+  s.leave_queue(*request, now);
   ++s.counters.cancelled_queued;
   s.remembered.remember(s.params.retry, request->submission, request->arrival.at, now);
   s.destroy(*request, now);
@@ -68,9 +69,11 @@ void Pool::settle(RequestId id, const Settlement& settlement, TimePoint now) {
   if (request->first_token_at != TimePoint::max() && output > 1) {
     endpoint.itl.add(to_seconds(now - request->first_token_at) / static_cast<double>(output - 1));
   }
+  const bool answered = request->answered || settlement.ending == Ending::finished;
   s.correct_prefixes(*request, endpoint, settlement);
   s.turn_ended(*request, settlement, now);
   s.end_lease(*request, now);
+  if (s.resident) s.resident->ended(*request, endpoint, &settlement, answered, now);
   switch (settlement.ending) {
     case Ending::finished:
       endpoint.breaker.success();
@@ -107,7 +110,10 @@ void Pool::add_endpoint(const EndpointSpec& spec, TimePoint now) {
 }
 
 void Pool::remove_endpoint(EndpointId id, TimePoint now) {
-  if (Endpoint* endpoint = state_->fleet.find(id)) state_->fleet.remove(*endpoint, now);
+  if (Endpoint* endpoint = state_->fleet.find(id)) {
+    if (state_->resident) state_->resident->lose(*endpoint);
+    state_->fleet.remove(*endpoint, now);
+  }
   state_->dispatch_all(now);
 }
 
@@ -122,6 +128,7 @@ void Pool::set_draining(EndpointId id, bool draining, TimePoint now) {
 void Pool::set_models(EndpointId id, std::vector<ModelId> models, TimePoint now) {
   Endpoint* endpoint = state_->fleet.find(id);
   if (endpoint == nullptr || endpoint->removed) return;
+  if (state_->resident) state_->resident->lose(*endpoint);
   state_->fleet.set_models(*endpoint, std::move(models), now);
   state_->dispatch_all(now);
 }
@@ -135,7 +142,10 @@ void Pool::set_healthy(EndpointId id, bool healthy, TimePoint now) {
 }
 
 void Pool::forget_cache(EndpointId id, TimePoint now) {
-  if (Endpoint* endpoint = state_->fleet.find(id)) endpoint->prefixes->clear();
+  if (Endpoint* endpoint = state_->fleet.find(id)) {
+    endpoint->prefixes->clear();
+    if (state_->resident) state_->resident->lose(*endpoint);
+  }
   state_->dispatch_all(now);
 }
 
@@ -144,6 +154,7 @@ void Pool::end_session(SessionKey key, TimePoint now) {
   s.tracker.forget(key);
   if (Session* session = s.sessions.find(key)) {
     s.release_hold(*session, now);
+    if (s.resident) s.resident->end_session(*session);
     s.sessions.forget(key);
   }
   s.dispatch_all(now);
@@ -153,6 +164,7 @@ void Pool::set_policy(const PoolParams& params, TimePoint now) {
   State& s = *state_;
   std::vector<Request*> waiting = s.withdraw_all();
   s.params = params;
+  s.use_policy();
   s.sessions.set_params(params.sessions);
   s.tracker.set_params(params.order.boost);
   s.rebuild_queue(std::move(waiting), now);

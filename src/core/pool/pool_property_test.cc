@@ -68,6 +68,18 @@ std::vector<PoolParams> policies() {
     params.waits.queue_timeout = kForever;
     all.push_back(params);
   }
+  PoolParams residents = *preset("resident-set");
+  residents.policy = "small residents";
+  residents.resident.start_capacity = 5'000;
+  residents.resident.alpha = 1;
+  residents.resident.max_resident_turns = 3;
+  residents.resident.max_wait = std::chrono::seconds(4);
+  residents.limits.max_requests = 30;
+  all.push_back(residents);
+  residents.policy = "patient residents";
+  residents.resident.max_wait = kForever;
+  residents.waits.queue_timeout = kForever;
+  all.push_back(residents);
   PoolParams shares = tight;
   shares.policy = "fair share and boost";
   shares.order.tenants = TenantOrder::fair_share;

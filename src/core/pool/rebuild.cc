@@ -16,6 +16,7 @@ void merge_session(Session& own, const Session& other, TimePoint now) {
     own.last_completed = other.last_completed;
     own.endpoint = other.endpoint;
     own.held_endpoint = other.held_endpoint;
+    own.resident_at = other.resident_at;
     own.ended_in_tool_call = other.ended_in_tool_call;
     own.tool_gaps = other.tool_gaps;
     own.person_gaps = other.person_gaps;
@@ -32,10 +33,26 @@ void merge_session(Session& own, const Session& other, TimePoint now) {
 std::vector<Request*> Pool::State::withdraw_all() {
   std::vector<Request*> waiting;
   while (Request* request = queue.longest_waiting()) {
+    if (resident) resident->withdraw(*request, TimePoint{});
     queue.erase(*request);
     waiting.push_back(request);
   }
   return waiting;
+}
+
+// Starts or ends the account of residents with the policy that needs it. The queue is empty.
+void Pool::State::use_policy() {
+  const bool wanted = params.order.sessions == SessionOrder::resident_set;
+  if (wanted && resident) return resident->set_params(params.resident);
+  if (!wanted && !resident) return;
+  forget_residents();
+  resident.reset();
+  if (wanted) resident.emplace(params.resident, fleet);
+}
+
+void Pool::State::forget_residents() {
+  for (const auto& [id, number] : numbers) requests[number].resident = {};
+  for (const auto& [id, endpoint] : fleet.all()) endpoint->account.reset();
 }
 
 // Puts requests into a new queue under the policy in force, with the waits they have.
@@ -50,7 +67,11 @@ void Pool::State::rebuild_queue(std::vector<Request*> waiting, TimePoint now) {
     request->boosted = boosts && (request->boosted || recency.has_value());
     request->recency = recency.value_or(0);
     if (request->tried.empty()) {
-      take_order(*request, now);
+      if (resident) {
+        resident->enqueue(*request, least_uncached(*request), endpoint_with_context(*request), now);
+      } else {
+        take_order(*request, now);
+      }
       queue.push(*request, request->session == nullptr || !request->session->running(), now);
     } else {
       queue.push_retry(*request);
@@ -62,6 +83,7 @@ void Pool::State::absorb(State& other, TimePoint now) {
   std::vector<Request*> waiting = withdraw_all();
   std::vector<Request*> theirs = other.withdraw_all();
   tracker.absorb(other.tracker, now);
+  if (!resident || !other.resident) other.forget_residents();
 
   // Sessions first: requests point at them.
   std::uint32_t cursor = 0;

@@ -10,6 +10,7 @@
 #include "core/pool/events.h"
 #include "core/queue/linked_list.h"
 #include "core/queue/rank.h"
+#include "core/resident/resident_part.h"
 
 namespace turnpike::core {
 
@@ -53,6 +54,8 @@ struct Request : Link<Request, OfQueue>,
   double charged = 0.0;           // to its tenant and session so far, in weighted tokens
   std::uint64_t prefix_used = 0;  // see PrefixIndex::learn()
   bool main_chain = false;        // it continues its session's main chain
+
+  ResidentPart resident;
 
   int attempt = 0;  // dispatches so far
   int deaths = 0;   // endpoints that died of it

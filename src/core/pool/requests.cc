@@ -47,11 +47,22 @@ void Pool::State::enqueue(Request& request, TimePoint now) {
     }
   }
   if (request.tried.empty()) {
-    take_order(request, now);
+    if (resident) {
+      resident->enqueue(request, least_uncached(request), endpoint_with_context(request), now);
+    } else {
+      take_order(request, now);
+    }
     queue.push(request, session == nullptr || !session->running(), now);
   } else {
     queue.push_retry(request);
   }
+}
+
+// It leaves the queue without having been served.
+void Pool::State::leave_queue(Request& request, TimePoint now) {
+  if (resident) resident->withdraw(request, now);
+  queue.erase(request);
+  wait_over(request);
 }
 
 void Pool::State::wait_over(Request& request) {
@@ -89,14 +100,12 @@ void Pool::State::refuse_surplus(Request& latest, RejectReason reason, TimePoint
     while (over()) {
       Request* newcomer = queue.youngest_newcomer();
       if (newcomer == nullptr) break;
-      queue.erase(*newcomer);
-      wait_over(*newcomer);
+      leave_queue(*newcomer, now);
       reject(*newcomer, RejectReason::displaced, now);
     }
     if (!over()) return;
   }
-  queue.erase(latest);
-  wait_over(latest);
+  leave_queue(latest, now);
   reject(latest, reason, now);
 }
 

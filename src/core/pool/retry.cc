@@ -42,6 +42,7 @@ void Pool::failed(RequestId id, FailureKind kind, TimePoint now) {
   request->tried.push_back(endpoint.spec.id);
   if (request->session != nullptr) --request->session->in_flight;
   s.end_lease(*request, now);
+  if (s.resident) s.resident->ended(*request, endpoint, nullptr, false, now);
   s.fleet.refresh(endpoint, now);
   s.fleet.bury(endpoint);
 

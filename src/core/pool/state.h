@@ -18,6 +18,7 @@
 #include "core/pool/request.h"
 #include "core/queue/boost_tracker.h"
 #include "core/queue/queue.h"
+#include "core/resident/resident_set.h"
 #include "core/session/session_table.h"
 #include "core/session/slab.h"
 
@@ -32,7 +33,9 @@ struct Pool::State {
         fleet(params),
         sessions(with.sessions),
         tracker(with.order.boost),
-        queue(with.order, accounts) {}
+        queue(with.order, accounts) {
+    use_policy();
+  }
 
   PoolParams params;
   Fleet fleet;  // outlives the requests, whose leases point into it
@@ -42,6 +45,7 @@ struct Pool::State {
   absl::flat_hash_map<RequestId, Number> numbers;
   TenantAccounts accounts;
   Queue queue;
+  std::optional<ResidentSet> resident;  // under the policy resident-set
   RememberedArrivals remembered;
   FlowRate dispatched_tokens;
   MovingMean reserve{512.0, 0.02};  // output tokens of an answer
@@ -85,11 +89,18 @@ struct Pool::State {
   Endpoint* place(const Request& request, TimePoint now);
   Candidate candidate(const Request& request, const Endpoint& endpoint, EndpointId bound,
                       TimePoint now) const;
-  void dispatch(Request& request, Endpoint& endpoint, TimePoint now);
+  void dispatch(Request& request, Endpoint& endpoint, TimePoint now,
+                std::optional<Why> reason = {});
   Why why(const Request& request, TimePoint now) const;
 
   // grace.cc: slots held for a session's next turn
   void hold_slot(Session& session, Endpoint& endpoint, TimePoint now);
+  // resident-set
+  Endpoint* endpoint_with_context(const Request& request) const;
+  void refuse_if_hopeless(Request& request, TimePoint now);
+  bool dispatch_by_residency(TimePoint now);
+  void leave_queue(Request& request, TimePoint now);
+
   void release_hold(Session& session, TimePoint now);
   Endpoint* holding_endpoint(const Session& session) const;
 
@@ -108,11 +119,14 @@ struct Pool::State {
   std::span<const std::uint64_t> counted_blocks(const Request& request) const;
   void correct_prefixes(const Request& request, Endpoint& endpoint,
                         const Settlement& settlement) const;
+  static std::uint64_t owner_of(const Request& request);
   TokenCount least_uncached(const Request& request) const;
   std::optional<Duration> predicted_wait(TokenCount ahead, TimePoint now) const;
   Duration retry_after(RejectReason reason, TimePoint now) const;
 
   // rebuild.cc: a new policy, or the contents of another pool
+  void use_policy();
+  void forget_residents();
   void rebuild_queue(std::vector<Request*> waiting, TimePoint now);
   std::vector<Request*> withdraw_all();
   void absorb(State& other, TimePoint now);

@@ -34,13 +34,19 @@ EndpointView view_of(const Endpoint& e, TimePoint now) {
   return view;
 }
 
-SessionView view_of(const Session& session, const BoostTracker& tracker, TimePoint now) {
+SessionView view_of(const Session& session, const BoostTracker& tracker, const Fleet& fleet,
+                    TimePoint now) {
   SessionView view;
   view.key = session.key;
   view.tenant = session.tenant;
   view.mode = session.in_flight > 0 ? SessionMode::running
               : session.queued > 0  ? SessionMode::queued
                                     : SessionMode::paused;
+  const Endpoint* home = fleet.find(session.resident_at);
+  if (view.mode == SessionMode::paused && home != nullptr &&
+      ResidentSet::is_resident(session, *home)) {
+    view.mode = SessionMode::acting;
+  }
   view.endpoint = session.endpoint;
   view.context_tokens = session.context_tokens;
   view.turns = session.turns;
@@ -78,13 +84,23 @@ PoolView Pool::view(TimePoint now) const {
   view.predicted_wait =
       s.fleet.any_room() ? Duration{0} : s.predicted_wait(s.queue.load().tokens, now);
   view.counters = s.counters;
+  if (s.resident) {
+    view.counters.pauses += s.resident->pauses();
+    view.counters.seats += s.resident->seats();
+  }
   view.counters.sessions_evicted += s.sessions.evicted();
   return view;
 }
 
 std::vector<EndpointView> Pool::endpoints(TimePoint now) const {
   std::vector<EndpointView> views;
-  for (const auto& [id, endpoint] : state_->fleet.all()) views.push_back(view_of(*endpoint, now));
+  for (const auto& [id, endpoint] : state_->fleet.all()) {
+    EndpointView& view = views.emplace_back(view_of(*endpoint, now));
+    if (!state_->resident || endpoint->account == nullptr) continue;
+    const ResidentSet::Figures figures = state_->resident->figures(*endpoint);
+    view.resident_tokens = TokenCount(static_cast<std::int64_t>(figures.resident));
+    view.capacity_tokens = TokenCount(static_cast<std::int64_t>(figures.capacity));
+  }
   return views;
 }
 
@@ -114,7 +130,7 @@ SessionPage Pool::sessions(std::size_t limit, std::uint32_t after, TimePoint now
   std::uint32_t number = after;
   while (const Session* session = state_->sessions.next(number)) {
     if (page.sessions.size() == limit) return page;
-    page.sessions.push_back(view_of(*session, state_->tracker, now));
+    page.sessions.push_back(view_of(*session, state_->tracker, state_->fleet, now));
     page.next = number;
   }
   page.next = 0;
@@ -124,7 +140,7 @@ SessionPage Pool::sessions(std::size_t limit, std::uint32_t after, TimePoint now
 std::optional<SessionView> Pool::session(SessionKey key, TimePoint now) const {
   const Session* session = std::as_const(state_->sessions).find(key);
   if (session == nullptr) return std::nullopt;
-  return view_of(*session, state_->tracker, now);
+  return view_of(*session, state_->tracker, state_->fleet, now);
 }
 
 }  // namespace turnpike::core

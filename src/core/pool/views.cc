@@ -17,6 +17,8 @@ void PoolCounters::add(const PoolCounters& other) {
   rebinds += other.rebinds;
   grace_held += other.grace_held;
   grace_used += other.grace_used;
+  pauses += other.pauses;
+  seats += other.seats;
   breaker_opened += other.breaker_opened;
   sessions_evicted += other.sessions_evicted;
   arrivals_kept += other.arrivals_kept;

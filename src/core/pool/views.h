@@ -32,6 +32,8 @@ struct PoolCounters {
   std::uint64_t rebinds = 0;     // dispatches that moved a session to another endpoint
   std::uint64_t grace_held = 0;  // slots held after a turn
   std::uint64_t grace_used = 0;  // of those, taken by the session's next turn
+  std::uint64_t pauses = 0;      // sessions that lost their place in an account of residents
+  std::uint64_t seats = 0;       // endpoints that made room for one who had waited too long
   std::uint64_t breaker_opened = 0;
   std::uint64_t sessions_evicted = 0;
   std::uint64_t arrivals_kept = 0;  // client retries that kept their first arrival time

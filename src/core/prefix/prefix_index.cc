@@ -2,24 +2,48 @@
 
 namespace turnpike::core {
 
-std::size_t PrefixIndex::held(std::span<const std::uint64_t> blocks) const {
-  if (blocks.empty() || !nodes_.contains(blocks[0])) return 0;
-  // Gallop to a block that is not held, then halve.
+// The longest part, from the first block, that `holds`: gallop to a block that does not, then halve.
+template <typename Holds>
+std::size_t PrefixIndex::gallop(std::span<const std::uint64_t> blocks, Holds holds) {
+  if (blocks.empty() || !holds(blocks[0])) return 0;
   std::size_t held = 1;
   std::size_t step = 1;
-  while (held + step <= blocks.size() && nodes_.contains(blocks[held + step - 1])) {
+  while (held + step <= blocks.size() && holds(blocks[held + step - 1])) {
     held += step;
     step *= 2;
   }
   std::size_t missing = std::min(held + step, blocks.size() + 1);
   while (missing - held > 1) {
     const std::size_t middle = held + (missing - held) / 2;
-    (nodes_.contains(blocks[middle - 1]) ? held : missing) = middle;
+    (holds(blocks[middle - 1]) ? held : missing) = middle;
   }
   return held;
 }
 
-std::uint64_t PrefixIndex::learn(std::span<const std::uint64_t> blocks) {
+std::size_t PrefixIndex::held(std::span<const std::uint64_t> blocks) const {
+  return gallop(blocks, [&](std::uint64_t hash) { return nodes_.contains(hash); });
+}
+
+std::size_t PrefixIndex::shared(std::span<const std::uint64_t> blocks) const {
+  return gallop(blocks, [&](std::uint64_t hash) {
+    const auto found = nodes_.find(hash);
+    return found != nodes_.end() && slots_[found->second].shared;
+  });
+}
+
+// This block and all before it; those before a shared one are shared already.
+void PrefixIndex::mark_shared(Place place) {
+  for (; place != 0 && !slots_[place].shared; place = slots_[place].parent) {
+    slots_[place].shared = true;
+    ++shared_blocks_;
+  }
+}
+
+std::uint64_t PrefixIndex::learn(std::span<const std::uint64_t> blocks, std::uint64_t owner,
+                                 double tokens) {
+  if (blocks.empty()) return 0;
+  const double each = tokens / static_cast<double>(blocks.size());
+  tokens_per_block_ += (tokens_per_block_ == 0 ? 1.0 : 0.02) * (each - tokens_per_block_);
   const std::size_t known = held(blocks);
   ++clock_;
   Place parent = 0;
@@ -27,6 +51,7 @@ std::uint64_t PrefixIndex::learn(std::span<const std::uint64_t> blocks) {
   if (known > 0) {
     parent = nodes_.find(blocks[known - 1])->second;
     Node& tail = slots_[parent];
+    if (tail.owner != owner) mark_shared(parent);
     used_before = tail.used;
     tail.used = clock_;
     if (tail.children == 0) {
@@ -41,7 +66,7 @@ std::uint64_t PrefixIndex::learn(std::span<const std::uint64_t> blocks) {
     }
     const Place place = free_.back();
     free_.pop_back();
-    slots_[place] = {.hash = blocks[i], .used = clock_, .parent = parent};
+    slots_[place] = {.hash = blocks[i], .used = clock_, .owner = owner, .parent = parent};
     if (parent != 0) ++slots_[parent].children;
     nodes_.emplace(blocks[i], place);
     parent = place;
@@ -60,6 +85,7 @@ void PrefixIndex::clear() {
   slots_.assign(1, Node{});
   free_.clear();
   oldest_ = newest_ = 0;
+  shared_blocks_ = 0;
 }
 
 void PrefixIndex::link_newest(Place place) {
@@ -88,6 +114,7 @@ void PrefixIndex::evict_oldest() {
   unlink(place);
   const Place parent = slots_[place].parent;
   nodes_.erase(slots_[place].hash);
+  shared_blocks_ -= slots_[place].shared ? 1 : 0;
   free_.push_back(place);
   // What it extended is now a leaf, and no younger than it was.
   if (parent != 0 && --slots_[parent].children == 0) link_oldest(parent);

@@ -27,7 +27,14 @@ class PrefixIndex {
 
   // The endpoint is about to compute these. O(blocks that are new). Returns when the longest part it held already was used last,
   // for lost(); 0 if it held none.
-  std::uint64_t learn(std::span<const std::uint64_t> blocks);
+  // `owner`: the session (or request) whose prompt this is; a part that two owners have is shared. `tokens`: of the prompt.
+  std::uint64_t learn(std::span<const std::uint64_t> blocks, std::uint64_t owner, double tokens);
+  // How many of the blocks, from the first, are shared between owners.
+  [[nodiscard]] std::size_t shared(std::span<const std::uint64_t> blocks) const;
+  // Tokens of all shared parts, each counted once.
+  [[nodiscard]] double shared_tokens() const {
+    return static_cast<double>(shared_blocks_) * tokens_per_block_;
+  }
   // An answer showed that a part used last at `used` was not there any more: then nothing that was used before is.
   void lost(std::uint64_t used);
   void clear();
@@ -39,11 +46,17 @@ class PrefixIndex {
   struct Node {
     std::uint64_t hash = 0;
     std::uint64_t used = 0;
+    std::uint64_t owner = 0;
     Place parent = 0;
     Place children = 0;
     Place older = 0;  // neighbours among the leaves
     Place newer = 0;
+    bool shared = false;
   };
+
+  template <typename Holds>
+  static std::size_t gallop(std::span<const std::uint64_t> blocks, Holds holds);
+  void mark_shared(Place place);
 
   void link_newest(Place place);
   void link_oldest(Place place);
@@ -57,6 +70,8 @@ class PrefixIndex {
   Place oldest_ = 0;
   Place newest_ = 0;
   std::uint64_t clock_ = 0;
+  std::size_t shared_blocks_ = 0;
+  double tokens_per_block_ = 0;
 };
 
 }  // namespace turnpike::core

@@ -24,6 +24,15 @@ PoolParams kthena_pr() {
   return params;
 }
 
+PoolParams resident_set() {
+  PoolParams params;
+  params.order.sessions = SessionOrder::resident_set;
+  params.admission.rule = AdmissionRule::inflight;  // the account decides, not a number of requests
+  params.admission.limit = 0;
+  params.waits.queue_timeout = std::chrono::minutes(10);
+  return params;
+}
+
 PoolParams fcfs() {
   PoolParams params;
   params.order.sessions = SessionOrder::fcfs;
@@ -47,6 +56,7 @@ struct Preset {
 
 constexpr std::array kPresets = {
     Preset{"session-boost", session_boost},
+    Preset{"resident-set", resident_set},
     Preset{"kthena-pr", kthena_pr},
     Preset{"fcfs", fcfs},
     Preset{"least-request", least_request},

@@ -13,6 +13,7 @@
 #include "core/prefix/prefix_params.h"
 #include "core/queue/order_params.h"
 #include "core/queue/queue_limits.h"
+#include "core/resident/resident_params.h"
 #include "core/session/session_params.h"
 
 namespace turnpike::core {
@@ -30,6 +31,7 @@ struct PoolParams {
   RetryParams retry;
   BreakerParams breaker;
   SessionTableParams sessions;
+  ResidentParams resident;
   PrefixParams prefix;
 
   friend bool operator==(const PoolParams&, const PoolParams&) = default;

@@ -17,6 +17,7 @@ enum class SessionOrder : std::uint8_t {
   turn_priority,  // the session with most turns first; waiting counts as turns
   wspt,           // weighted shortest processing time: most priority per token to compute first
   deadline,       // earliest deadline first; those without one last
+  resident_set,   // see ResidentSet: order, admission and placement in one
 };
 
 // The rule among tenants, above the sessions.

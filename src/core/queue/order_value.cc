@@ -21,6 +21,7 @@ std::int64_t order_value(const OrderParams& params, const OrderFacts& facts) {
   switch (params.sessions) {
     case SessionOrder::fcfs:
     case SessionOrder::session_boost:
+    case SessionOrder::resident_set:
       return 0;
     case SessionOrder::critical_path:
       return facts.critical_path.count();

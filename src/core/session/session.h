@@ -32,7 +32,8 @@ struct Session {
   GapStatistics tool_gaps{std::chrono::seconds(5)};     // after turns that ended in a tool call
   GapStatistics person_gaps{std::chrono::seconds(20)};  // after turns that ended for a person
   EndpointId endpoint;                                  // where its context was built last
-  EndpointId held_endpoint;                             // where a slot is held for its next turn
+  EndpointId resident_at;    // in whose account of residents it is, if it still is
+  EndpointId held_endpoint;  // where a slot is held for its next turn
   std::int32_t in_flight = 0;
   std::int32_t queued = 0;
   std::uint32_t newer = 0;  // neighbours among the idle, by number

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <utility>
+
+#include <absl/container/btree_set.h>
+#include <absl/container/flat_hash_map.h>
+
+#include "base/ids.h"
+#include "base/units.h"
+#include "core/queue/rank.h"
+#include "core/resident/fit_tree.h"
+#include "core/resident/recency_stack.h"
+
+namespace turnpike::core {
+
+struct Request;
+
+// One session in the account of an endpoint.
+struct Occupant {
+  int running = 0;        // requests
+  int waiting = 0;        // requests in the residents' line
+  bool resident = false;  // its context counts although nothing of it runs
+  double context = 0;     // own tokens
+  TimePoint idle_since{};
+  TimePoint until{};  // leaves then, unless a turn of it waits
+};
+
+// The account of one endpoint's cache in tokens: what runs there, and which idle sessions keep their place. A session is in it
+// while a request of it runs or while it is resident. Changes only through ResidentSet.
+struct ResidentAccount {
+  double start = 0;  // first capacity, and whether the engine reported it
+  bool start_reported = false;
+  double capacity = 0;       // C, learned
+  double hold = 0;           // seconds
+  double backlog = 0;        // seconds of prefill, averaged over 5 s
+  double running = 0;        // own tokens of running requests with reserve
+  double running_whole = 0;  // the same with shared prefixes
+  double resting = 0;        // contexts of resident sessions that do not run
+  bool refused = false;      // somebody found no room in this second
+  int turns_past_seat = 0;   // residents' turns since somebody waits for a seat here
+  absl::flat_hash_map<SessionKey, Occupant> occupants;
+  absl::btree_set<std::pair<TimePoint, SessionKey>> by_idleness;  // resident, nothing running
+  absl::btree_set<std::pair<TimePoint, SessionKey>>
+      by_expiry;  // of those, the ones without a waiting turn
+  RecencyStack stack;
+  std::map<Arrival, Request*> residents;  // their waiting turns, first come first served
+  FitTree<Request> bound;  // others that wait for this endpoint, because it holds their context
+
+  // W, without load that is not ours.
+  [[nodiscard]] double used() const { return running + resting; }
+};
+
+}  // namespace turnpike::core

@@ -1,0 +1,233 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/pool/fleet.h"
+#include "core/resident/account.h"
+#include "core/resident/capacity.h"
+#include "core/resident/resident_set.h"
+#include "core/session/session.h"
+
+// How much room there is, for how long it is kept, and how long one waits for it: what is measured, not configured.
+namespace turnpike::core {
+namespace {
+
+constexpr Duration kTick = std::chrono::seconds(1);
+// A session that has not come back by now is taken not to: several times the longest hold.
+constexpr Duration kGone = std::chrono::seconds(60);
+constexpr std::size_t kMaxAway = 100'000;
+
+}  // namespace
+
+ResidentAccount& ResidentSet::account(Endpoint& endpoint) const {
+  if (endpoint.account == nullptr) {
+    endpoint.account = std::make_unique<ResidentAccount>();
+    endpoint.account->hold = params_.hold_start;
+  }
+  ResidentAccount& own = *endpoint.account;
+  const double known = endpoint.ledger.capacity().as_double();
+  if (own.start == 0 || (!own.start_reported && known > 0)) {
+    own.start_reported = known > 0;
+    own.start = own.capacity = known > 0 ? known : params_.start_capacity;
+  }
+  return own;
+}
+
+double ResidentSet::shared(const Endpoint& endpoint) const {
+  return endpoint.prefixes ? endpoint.prefixes->shared_tokens() : 0.0;
+}
+
+double ResidentSet::own_tokens(const Request& request, const Endpoint& endpoint) const {
+  const double prompt = request.submission.prompt_tokens.as_double();
+  const auto& blocks = request.submission.blocks;
+  if (blocks.empty() || !endpoint.prefixes) return prompt;
+  const std::size_t common = endpoint.prefixes->shared(blocks);
+  return prompt * (1.0 - static_cast<double>(common) / static_cast<double>(blocks.size()));
+}
+
+double ResidentSet::need(const Request& request, const Endpoint& endpoint) const {
+  const double wanted = own_tokens(request, endpoint) + reserve_.value();
+  return std::min(wanted, endpoint.account->capacity - shared(endpoint));
+}
+
+// C - S - W - need - g x (sessions in the account + 1): everybody is counted at the size he will have at his next turn.
+double ResidentSet::room(const Endpoint& endpoint, double need, bool adds_session) const {
+  const ResidentAccount& own = *endpoint.account;
+  const double sessions = static_cast<double>(own.occupants.size()) + (adds_session ? 1 : 0);
+  const int leases = endpoint.ledger.leases();
+  const double mean_context =
+      leases > 0 ? endpoint.ledger.running_tokens().as_double() / leases : 0.0;
+  const double foreign = endpoint.ledger.foreign() * mean_context;
+  return own.capacity - shared(endpoint) - own.used() - foreign - need - growth_.value() * sessions;
+}
+
+bool ResidentSet::has_slot(const Endpoint& endpoint, TimePoint now) const {
+  const int slots = endpoint.ledger.slots(now);
+  return slots == 0 || endpoint.ledger.leases() + endpoint.ledger.foreign() < slots;
+}
+
+// Whether it could run beside what runs: whole prompts, against what the engine itself reports. K.
+bool ResidentSet::can_run(const Request& request, const Endpoint& endpoint) const {
+  if (endpoint.ledger.leases() == 0) return true;
+  const ResidentAccount& own = *endpoint.account;
+  const TokenCount reported = endpoint.ledger.gauges().kv_capacity.value_or(TokenCount(0));
+  const double most = reported > TokenCount(0) ? reported.as_double() : own.capacity;
+  return own.running_whole + request.submission.prompt_tokens.as_double() + reserve_.value() <=
+         most;
+}
+
+bool ResidentSet::admits(const Request& request, const Endpoint& endpoint, TimePoint now) const {
+  if (!endpoint.dispatchable || endpoint.sheds_until > now || endpoint.account == nullptr)
+    return false;
+  if (!has_slot(endpoint, now)) return false;
+  // What never fits beside others goes where nothing else is.
+  if (endpoint.ledger.leases() == 0 && endpoint.account->by_idleness.empty()) return true;
+  return can_run(request, endpoint) &&
+         room(endpoint, need(request, endpoint), request.session != nullptr) >= 0;
+}
+
+void ResidentSet::learn_capacity(Request& request, Endpoint& endpoint, const Usage& usage) const {
+  if (!usage.cached_tokens || request.resident.above < 0) return;
+  ResidentAccount& own = account(endpoint);
+  const double common = shared(endpoint);
+  const double shared_part =
+      request.submission.prompt_tokens.as_double() - own_tokens(request, endpoint);
+  const CacheEvidence evidence{
+      .above = request.resident.above,
+      .put = request.resident.put,
+      .found = std::max(0.0, usage.cached_tokens->as_double() - shared_part)};
+  const double least = own.start_reported ? params_.capacity_floor * own.start : 0.0;
+  own.capacity = std::max(
+      least, common + capacity_after(own.capacity - common, evidence, params_.capacity_gain));
+}
+
+void ResidentSet::count_return(const Session& session, TimePoint now) {
+  const auto found = away_.find(session.key);
+  if (found == away_.end()) return;
+  returns_[static_cast<std::size_t>(found->second.kind)].came_back(
+      to_seconds(now - found->second.at));
+  away_.erase(found);
+}
+
+void ResidentSet::count_absences(TimePoint now) {
+  while (!ended_.empty() && (now - ended_.front().at > kGone || ended_.size() > kMaxAway)) {
+    const Ended end = ended_.front();
+    ended_.pop_front();
+    const auto found = away_.find(end.session);
+    if (found == away_.end() || found->second.at != end.at) continue;
+    returns_[static_cast<std::size_t>(end.kind)].stayed_away();
+    away_.erase(found);
+  }
+}
+
+void ResidentSet::advance(TimePoint now) {
+  for (const auto& [id, endpoint] : fleet_->all()) {
+    if (endpoint->account == nullptr) continue;
+    ResidentAccount& own = *endpoint->account;
+    while (!own.by_expiry.empty() && own.by_expiry.begin()->first <= now) {
+      const SessionKey key = own.by_expiry.begin()->second;
+      pause(*endpoint, key);
+      --pauses_;  // it left of its own
+    }
+  }
+  count_absences(now);
+  if (next_tick_ > now) return;
+  const double seconds = std::clamp(to_seconds(now - last_tick_), 0.0, 60.0);
+  for (const auto& [id, endpoint] : fleet_->all()) {
+    if (endpoint->account == nullptr) continue;
+    ResidentAccount& own = *endpoint->account;
+    own.backlog += (1.0 - std::exp(-seconds / 5.0)) *
+                   (to_seconds(endpoint->ledger.backlog_time()) - own.backlog);
+    if (own.refused) {
+      own.hold = hold_after(own.hold, own.backlog, params_.backlog_target, params_.hold_min,
+                            params_.hold_max);
+    }
+    own.refused = false;
+  }
+  last_tick_ = now;
+  next_tick_ = in_lines_ > 0 ? now + kTick : now;
+}
+
+std::optional<TimePoint> ResidentSet::next_deadline() const {
+  TimePoint next = TimePoint::max();
+  for (const auto& [id, endpoint] : fleet_->all()) {
+    const ResidentAccount* own = endpoint->account.get();
+    if (own != nullptr && !own->by_expiry.empty())
+      next = std::min(next, own->by_expiry.begin()->first);
+  }
+  if (in_lines_ > 0) {
+    next = std::min(next, next_tick_);
+    const bool seat_may_come = seat_.request == nullptr && fleet_->any_room();
+    const Request* first = seat_may_come ? first_in_order() : nullptr;
+    if (first != nullptr && first->resident.deadline > last_seat_check_)
+      next = std::min(next, first->resident.deadline);
+  }
+  if (next == TimePoint::max()) return std::nullopt;
+  return next;
+}
+
+std::optional<Duration> ResidentSet::predicted_wait(const Request& request, TimePoint now) const {
+  constexpr Duration kEnough = std::chrono::seconds(30);
+  const double rate = admitted_.per_second(now);
+  if (rate <= 0 || admitted_.age(now) < kEnough) return std::nullopt;
+  std::int64_t ahead = 0;
+  for (const auto& [model, line] : free_) ahead += line.sum_before(request.resident.rank);
+  for (const auto& [id, endpoint] : fleet_->all()) {
+    if (endpoint->account != nullptr)
+      ahead += endpoint->account->bound.sum_before(request.resident.rank);
+  }
+  return from_seconds(std::min(1e6, static_cast<double>(ahead) / rate));
+}
+
+std::optional<Duration> ResidentSet::drain_time(TimePoint now) const {
+  Request last;
+  last.resident.rank = {
+      .tier = std::numeric_limits<std::int32_t>::max(), .value = 0, .arrival = {}};
+  return predicted_wait(last, now);
+}
+
+ResidentSet::Figures ResidentSet::figures(const Endpoint& endpoint) const {
+  if (endpoint.account == nullptr) return {};
+  return {.capacity = endpoint.account->capacity,
+          .resident = shared(endpoint) + endpoint.account->used()};
+}
+
+bool ResidentSet::is_resident(const Session& session, const Endpoint& endpoint) {
+  if (endpoint.account == nullptr || session.resident_at != endpoint.spec.id) return false;
+  const auto found = endpoint.account->occupants.find(session.key);
+  return found != endpoint.account->occupants.end() && found->second.resident;
+}
+
+std::string ResidentSet::broken_invariant() const {
+  for (const auto& [id, endpoint] : fleet_->all()) {
+    const ResidentAccount* own = endpoint->account.get();
+    if (own == nullptr) continue;
+    double resting = 0;
+    std::size_t idle = 0;
+    int waiting = 0;
+    for (const auto& [key, occupant] : own->occupants) {
+      if (occupant.running < 0 || occupant.waiting < 0) return "an occupant is counted below zero";
+      if (occupant.resident && occupant.running > 0) return "a session rests and runs";
+      if (occupant.running == 0 && !occupant.resident && occupant.waiting == 0)
+        return "an occupant without reason";
+      waiting += occupant.waiting;
+      if (!occupant.resident) continue;
+      resting += occupant.context;
+      ++idle;
+      if (!own->by_idleness.contains({occupant.idle_since, key}))
+        return "an idle session is not in the list of the idle";
+    }
+    if (static_cast<std::size_t>(waiting) != own->residents.size())
+      return "the residents' line is miscounted";
+    if (idle != own->by_idleness.size()) return "the list of the idle is too long";
+    if (std::abs(resting - own->resting) > 1.0) return "the contexts of the idle do not add up";
+    if (own->running < -1.0 || own->running_whole < -1.0) return "running tokens below zero";
+    if (endpoint->ledger.leases() == 0 && own->running > 1.0) return "tokens run without a lease";
+    if (own->capacity <= 0) return "no capacity";
+  }
+  if (seat_.request != nullptr && seat_.request->resident.line == ResidentLine::none)
+    return "a seat for one who does not wait";
+  return {};
+}
+
+}  // namespace turnpike::core

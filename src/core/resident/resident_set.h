@@ -1,0 +1,137 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "core/pool/endpoint.h"
+#include "core/pool/events.h"
+#include "core/pool/flow_rate.h"
+#include "core/pool/moving_mean.h"
+#include "core/pool/request.h"
+#include "core/resident/fit_tree.h"
+#include "core/resident/resident_params.h"
+#include "core/resident/returns.h"
+
+namespace turnpike::core {
+
+class Fleet;
+
+// Order, admission and placement of the policy `resident-set`, asked together. A waiting request is in exactly one line: the
+// residents' of its endpoint (R1), the one of those that wait for an endpoint which holds their context, or the free one of its
+// model. Residents go first; the others in order of a virtual deadline, as far as their whole context fits (R2, R4); at most one
+// that has passed its deadline gets an endpoint of its own to drain (R5, the seat).
+//
+// It owns neither requests nor endpoints; the accounts live in the endpoints. One caller at a time.
+class ResidentSet {
+ public:
+  ResidentSet(const ResidentParams& params, Fleet& fleet) : params_(params), fleet_(&fleet) {}
+
+  struct Choice {
+    Request* request = nullptr;
+    Endpoint* endpoint = nullptr;
+    Why why = Why::cold;
+  };
+
+  // `uncached`: fewest tokens to compute over the endpoints; `bound`: its session's endpoint, if that holds half of its context.
+  void enqueue(Request& request, TokenCount uncached, Endpoint* bound, TimePoint now);
+  void withdraw(Request& request, TimePoint now);
+  // The next request that can go, and where; null if none can. May give a seat, which pauses sessions.
+  Choice next(TimePoint now);
+  // The lease is taken.
+  void dispatched(Request& request, Endpoint& endpoint, TimePoint now);
+  // The lease is given back. `answered`: a first token came; the session's context is then in the endpoint's cache.
+  void ended(Request& request, Endpoint& endpoint, const Settlement* settlement, bool answered,
+             TimePoint now);
+  // It gets nothing any more: its residents leave, and who waits for it waits anywhere.
+  void lose(Endpoint& endpoint);
+  void end_session(Session& session);
+
+  void advance(TimePoint now);
+  [[nodiscard]] std::optional<TimePoint> next_deadline() const;
+  // Until what is ahead of this request in the order has been admitted; nothing while there is too little to go by.
+  [[nodiscard]] std::optional<Duration> predicted_wait(const Request& request, TimePoint now) const;
+  // Same for somebody who comes last.
+  [[nodiscard]] std::optional<Duration> drain_time(TimePoint now) const;
+  [[nodiscard]] const ResidentParams& params() const { return params_; }
+  void set_params(const ResidentParams& params) { params_ = params; }
+  [[nodiscard]] std::size_t waiting() const { return in_lines_; }
+  // C and the tokens in the account (shared prefixes included) of an endpoint, for showing.
+  struct Figures {
+    double capacity = 0;
+    double resident = 0;
+  };
+  [[nodiscard]] Figures figures(const Endpoint& endpoint) const;
+  [[nodiscard]] static bool is_resident(const Session& session, const Endpoint& endpoint);
+  [[nodiscard]] std::uint64_t pauses() const { return pauses_; }
+  [[nodiscard]] std::uint64_t seats() const { return seats_; }
+
+  // For tests.
+  [[nodiscard]] std::string broken_invariant() const;
+
+ private:
+  struct Ended {
+    TimePoint at;
+    SessionKey session;
+    int kind = 0;
+  };
+  struct Seat {
+    Request* request = nullptr;
+    Endpoint* endpoint = nullptr;
+  };
+
+  ResidentAccount& account(Endpoint& endpoint) const;
+  [[nodiscard]] double shared(const Endpoint& endpoint) const;
+  [[nodiscard]] double own_tokens(const Request& request, const Endpoint& endpoint) const;
+  [[nodiscard]] double need(const Request& request, const Endpoint& endpoint) const;
+  [[nodiscard]] double room(const Endpoint& endpoint, double need, bool adds_session) const;
+  [[nodiscard]] bool has_slot(const Endpoint& endpoint, TimePoint now) const;
+  [[nodiscard]] bool can_run(const Request& request, const Endpoint& endpoint) const;
+  [[nodiscard]] bool admits(const Request& request, const Endpoint& endpoint, TimePoint now) const;
+
+  void join_residents(Request& request, Endpoint& endpoint);
+  void join_bound(Request& request, Endpoint& endpoint);
+  void join_free(Request& request);
+  void leave_line(Request& request);
+  Choice next_resident(TimePoint now);
+  Choice next_seated(TimePoint now);
+  Choice next_other(TimePoint now);
+  Endpoint* best_place(const Request& request, TimePoint now) const;
+  [[nodiscard]] Request* first_in_order() const;
+  bool give_seat(TimePoint now);
+  void make_room(const Request& request, Endpoint& endpoint);
+
+  void rest(Endpoint& endpoint, Session& session, TimePoint now);
+  void pause(Endpoint& endpoint, SessionKey key);
+  void fit(Endpoint& endpoint);
+  void forget_if_empty(Endpoint& endpoint, SessionKey key);
+  void learn_capacity(Request& request, Endpoint& endpoint, const Usage& usage) const;
+  void count_return(const Session& session, TimePoint now);
+  void count_absences(TimePoint now);
+
+  ResidentParams params_;
+  Fleet* fleet_;
+  std::map<ModelId, FitTree<Request>> free_;
+  MovingMean reserve_{512.0, 0.02};  // output tokens of an answer
+  MovingMean growth_{0.0, 0.01};     // g: what a turn adds to its session's context
+  std::array<Returns, 4>
+      returns_;              // by kind of the turn: first or later, for a person or in a tool call
+  std::deque<Ended> ended_;  // turns whose session may still come back
+  absl::flat_hash_map<SessionKey, Ended> away_;
+  FlowRate admitted_;  // tokens of others than residents
+  Seat seat_;
+  TimePoint next_tick_{};
+  TimePoint last_tick_{};
+  TimePoint last_seat_check_{};
+  std::size_t in_lines_ = 0;
+  std::uint64_t pauses_ = 0;
+  std::uint64_t seats_ = 0;
+};
+
+}  // namespace turnpike::core

@@ -1,0 +1,207 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/pool/pool_test_support.h"
+
+// The policy resident-set as a pool applies it. Endpoints hold 10 000 tokens here; the reserve is 512 until an answer says more.
+namespace turnpike::core {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::Pair;
+
+PoolParams residents() {
+  PoolParams params = *preset("resident-set");
+  params.resident.start_capacity = 10'000;
+  return params;
+}
+
+Usage used(std::int64_t prompt, std::int64_t cached, std::int64_t output = 100) {
+  return {.prompt_tokens = TokenCount(prompt),
+          .cached_tokens = TokenCount(cached),
+          .output_tokens = TokenCount(output)};
+}
+
+TEST(ResidentSet, WhatFitsGoesAndWhatDoesNotWaits) {
+  PoolUnderTest pool(residents());
+  pool.endpoint(1);
+  pool.submit(1, {.session = 1, .prompt = 5000});
+  pool.submit(2, {.session = 2, .prompt = 5000});
+  EXPECT_THAT(pool.went(), ElementsAre(1)) << "twice 5512 is more than 10 000";
+  pool.submit(3, {.session = 3, .prompt = 3000});
+  EXPECT_THAT(pool.went(), ElementsAre(3)) << "a smaller one fits beside it";
+  pool.settle(1, Ending::cancelled);
+  EXPECT_THAT(pool.went(), ElementsAre(2));
+}
+
+TEST(ResidentSet, AResidentsTurnWaitsForNobody) {
+  PoolUnderTest pool(residents());
+  pool.endpoint(1);
+  pool.submit(1, {.session = 1, .prompt = 4000});
+  pool.settle(1, Ending::finished, used(4000, 0));
+  EXPECT_EQ(pool.pool.session(SessionKey(1), pool.now)->mode, SessionMode::acting);
+  pool.submit(2, {.session = 2, .prompt = 7000});
+  pool.forget();
+  pool.pass(seconds(1));
+  pool.submit(3, {.session = 1, .prompt = 4300});
+  EXPECT_THAT(pool.went(), ElementsAre(3));
+  EXPECT_EQ(pool.dispatch(3).why, Why::resident);
+}
+
+TEST(ResidentSet, APlaceIsKeptForAWhileOnly) {
+  PoolUnderTest pool(residents());
+  pool.endpoint(1);
+  pool.submit(1, {.session = 1, .prompt = 4000});
+  pool.settle(1, Ending::finished, used(4000, 0));
+  pool.submit(2, {.session = 2, .prompt = 7000});
+  pool.forget();
+  pool.pass(milliseconds(9'500));
+  EXPECT_THAT(pool.went(), IsEmpty());
+  pool.pass(seconds(1));
+  EXPECT_THAT(pool.went(), ElementsAre(2)) << "hold is about ten seconds";
+}
+
+TEST(ResidentSet, WhatCanNeverFitGoesAlone) {
+  PoolUnderTest pool(residents());
+  pool.endpoint(1);
+  pool.submit(1, {.prompt = 50'000});
+  EXPECT_THAT(pool.went(), ElementsAre(1)) << "the engine gives its own answer";
+  pool.submit(2, {.prompt = 100});
+  EXPECT_THAT(pool.went(), IsEmpty());
+  pool.settle(1);
+  EXPECT_THAT(pool.went(), ElementsAre(2));
+}
+
+TEST(ResidentSet, LeastNewWorkFirstWithADeadlineOfItsOwn) {
+  PoolUnderTest pool(residents());
+  pool.endpoint(1);
+  pool.submit(1, {.prompt = 9000});
+  pool.submit(2, {.prompt = 8000});
+  pool.pass(seconds(1));
+  pool.submit(3, {.prompt = 6000});
+  pool.forget();
+  pool.settle(1);
+  EXPECT_THAT(pool.went(), ElementsAre(3)) << "2000 tokens less are worth a minute";
+  pool.settle(3);
+  EXPECT_THAT(pool.went(), ElementsAre(2));
+}
+
+TEST(ResidentSet, WhoHasPassedHisDeadlineGetsASeat) {
+  PoolParams params = residents();
+  params.resident.alpha = 1;  // a second per 1000 tokens
+  PoolUnderTest pool(params);
+  pool.endpoint(1);
+  pool.submit(1, {.session = 1, .prompt = 4000});
+  pool.submit(2, {.session = 2, .prompt = 8000});
+  pool.forget();
+  unsigned id = 10;
+  for (int i = 0; i < 20 && pool.place(2) == 0; ++i) {  // small ones keep coming
+    pool.submit(id, {.session = id, .prompt = 3000});
+    pool.pass(seconds(1));
+    for (unsigned running = 10; running <= id; ++running) {
+      if (pool.place(running) == 1) pool.settle(running, Ending::cancelled);
+      if (pool.place(running) == 1) break;
+    }
+    ++id;
+    if (i == 12) pool.settle(1);
+    pool.forget();
+    if (pool.view().counters.seats > 0) break;
+  }
+  EXPECT_EQ(pool.view().counters.seats, 1U);
+}
+
+TEST(ResidentSet, TheSeatPausesTheLongestIdle) {
+  PoolParams params = residents();
+  params.resident.alpha = 0.1;
+  PoolUnderTest pool(params);
+  pool.endpoint(1);
+  for (unsigned session = 1; session <= 3; ++session) {
+    pool.submit(session, {.session = session, .prompt = 2000});
+    pool.settle(session, Ending::finished, used(2000, 0));
+    pool.pass(milliseconds(10));
+  }
+  pool.submit(4, {.session = 4, .prompt = 6500});
+  pool.forget();
+  pool.pass(seconds(2));
+  EXPECT_THAT(pool.went(), ElementsAre(4));
+  EXPECT_EQ(pool.dispatch(4).why, Why::seat);
+  EXPECT_EQ(pool.pool.session(SessionKey(1), pool.now)->mode, SessionMode::paused);
+  EXPECT_EQ(pool.pool.session(SessionKey(3), pool.now)->mode, SessionMode::acting)
+      << "the last one may stay";
+}
+
+TEST(ResidentSet, CapacityIsLearnedFromWhatAnswersFound) {
+  PoolUnderTest pool(residents());
+  pool.endpoint(1);
+  pool.submit(1, {.session = 1, .prompt = 2000});
+  pool.settle(1, Ending::finished, used(2000, 0));
+  pool.submit(2, {.session = 2, .prompt = 3000});
+  pool.settle(2, Ending::finished, used(3000, 0));
+  pool.submit(3, {.session = 1, .prompt = 2500});
+  pool.settle(3, Ending::finished,
+              used(2500, 0));  // nothing of it was left, though only 3100 tokens were used since
+  EXPECT_EQ(pool.endpoint_view(1).capacity_tokens, TokenCount(10'000 - (10'000 - 3100) / 5));
+}
+
+TEST(ResidentSet, AnEndpointThatGoesFreesWhoWaitedForIt) {
+  PoolUnderTest pool(residents());
+  pool.endpoint(1);
+  pool.submit(1, {.session = 1, .prompt = 4000});
+  pool.settle(1, Ending::finished, used(4000, 0));
+  pool.submit(2, {.prompt = 5000});
+  pool.submit(3, {.session = 1, .prompt = 6000});
+  pool.forget();
+  pool.endpoint(2);
+  pool.pool.remove_endpoint(EndpointId(1), pool.now);
+  pool.look();
+  EXPECT_THAT(pool.went(), ElementsAre(3));
+  EXPECT_EQ(pool.place(3), 2U);
+  EXPECT_TRUE(pool.dispatch(3).rebound);
+}
+
+TEST(ResidentSet, SharedPrefixesAreCountedOnce) {
+  PoolUnderTest pool(residents());
+  pool.pool.add_endpoint(
+      {.id = EndpointId(1), .name = "e1", .models = {ModelId(1)}, .capacity = TokenCount(10'000)},
+      pool.now);
+  pool.pool.observe(
+      EndpointId(1),
+      {.running = 0, .waiting = 0, .kv_usage = {}, .kv_capacity = TokenCount(100'000)}, pool.now,
+      pool.now);
+  const std::vector<std::uint64_t> shared = {1, 2, 3, 4, 5, 6, 7, 8};
+  for (unsigned session = 1; session <= 5; ++session) {
+    std::vector<std::uint64_t> blocks = shared;
+    blocks.push_back(100 + session);
+    pool.submit(session, {.session = session, .prompt = 4000, .blocks = blocks});
+  }
+  EXPECT_EQ(pool.went().size(), 3U)
+      << "the third brings 444 tokens of its own and the reserve; unshared it would not fit";
+}
+
+TEST(ResidentSet, NewcomersWithoutHopeAreRefusedEarly) {
+  PoolParams params = residents();
+  params.resident.max_wait = seconds(20);
+  PoolUnderTest pool(params);
+  pool.endpoint(1);
+  unsigned id = 1;
+  pool.submit(id, {.session = id, .prompt = 9000});
+  for (int i = 0; i < 5; ++i) {
+    pool.pass(seconds(10));
+    pool.submit(id + 1, {.session = id + 1, .prompt = 9000});
+    pool.settle(id, Ending::cancelled);
+    ++id;
+  }
+  EXPECT_THAT(pool.turned_away(), IsEmpty());
+  pool.submit(100, {.session = 100, .prompt = 8900});
+  pool.submit(101, {.session = 101, .prompt = 8950});
+  pool.submit(102, {.session = 102, .prompt = 8990});
+  pool.submit(103, {.session = 103, .prompt = 8995});
+  const auto away = pool.turned_away();
+  ASSERT_FALSE(away.empty());
+  EXPECT_EQ(away.front().second, RejectReason::predicted_wait);
+  EXPECT_GT(pool.retry_after(away.front().first), seconds(20));
+}
+
+}  // namespace
+}  // namespace turnpike::core
