@@ -165,7 +165,8 @@ void RequestLife::submit() {
   submission.body_bytes = ByteCount(static_cast<std::int64_t>(body_.size()));
   submission.prompt_hash = facts_.prompt_hash;
   submission.streaming = facts_.stream;
-  ticket_ = Ticket(worker_.shared().owner, submission);
+  submission.blocks = std::move(facts_.blocks);
+  ticket_ = Ticket(worker_.shared().owner, std::move(submission));
 }
 
 net::Task<RequestLife::Step> RequestLife::wait() {

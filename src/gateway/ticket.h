@@ -14,9 +14,9 @@ namespace turnpike::gateway {
 class [[nodiscard]] Ticket {
  public:
   Ticket() = default;
-  Ticket(Owner& owner, const core::Submission& submission)
+  Ticket(Owner& owner, core::Submission submission)
       : owner_(&owner), request_(submission.id), model_(submission.model) {
-    owner.post(SubmitEvent{submission});
+    owner.post(SubmitEvent{std::move(submission)});
   }
   Ticket(Ticket&& other) noexcept
       : owner_(std::exchange(other.owner_, nullptr)),

@@ -63,6 +63,11 @@ constexpr auto kKeys = std::to_array<KnownKey>({
     {"text_2", Key::prompt},
 });
 
+// The fields that a conversation's turns extend. All others stay as they are from turn to turn.
+constexpr bool grows(std::string_view field) {
+  return field == "messages" || field == "prompt" || field == "input";
+}
+
 // Index into kKeys, or its size.
 std::size_t find_key(std::string_view name) {
   for (std::size_t i = 0; i < kKeys.size(); ++i) {
@@ -99,6 +104,8 @@ struct Scan {
   std::string_view body;
   BodyFacts facts = {};
   BodyError error = {};
+  std::string_view growing;      // the raw value that turns extend
+  std::uint64_t fixed_hash = 0;  // of everything else that the model is to read
   bool has_model = false;
   bool has_user = false;
   std::optional<Splice> usage_edit = {};  // from a stream_options that is there
@@ -243,7 +250,13 @@ struct Scan {
     if (!raw_of(value, raw)) return false;
     if (raw.empty() || raw == "null") return true;
     // The order of the fields must not matter, so each is hashed under its own seed and the sum taken.
-    facts.prompt_hash += hash_prompt(raw, key + 1);
+    const std::uint64_t hash = hash_prompt(raw, key + 1);
+    facts.prompt_hash += hash;
+    if (grows(kKeys[key].name)) {
+      growing = raw;
+    } else {
+      fixed_hash += hash;
+    }
     const std::uint64_t ids = raw.front() == '[' ? count_token_ids(raw) : 0;
     if (ids != 0) {
       facts.prompt.token_ids += ids;
@@ -330,6 +343,7 @@ struct Scan {
       return refuse(BodyError{"'model' is missing.", "model"});
     if (facts.prompt_hash == 0 && (facts.prompt.text_bytes != 0 || facts.prompt.token_ids != 0))
       facts.prompt_hash = 1;
+    facts.blocks = hash_blocks(growing, hash_bytes(facts.model, fixed_hash));
     if (!facts.stream || !has_stream_options(route) || facts.include_usage) return true;
     facts.ask_for_usage = std::move(usage_edit);
     // There is at least `model` behind it, hence the comma.

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/units.h"
 #include "openai/route.h"
@@ -34,6 +35,9 @@ enum class BodySession : std::uint8_t {
   prompt_cache_key
 };
 
+inline constexpr std::size_t kBlockBytes = 1024;
+inline constexpr std::size_t kMaxBlocks = 16'384;  // 16 MiB of prompt
+
 // What a gateway needs to know of a body. Owns its strings: the body may move.
 struct BodyFacts {
   std::string model;  // unescaped; empty only where the route does not require it
@@ -47,6 +51,9 @@ struct BodyFacts {
   // Of the prompt's raw bytes; never 0 if there is a prompt. Beyond 64 KiB only the first and last 32 KiB of each field and its
   // length are hashed: enough to recognise a client's retry of the very same request.
   std::uint64_t prompt_hash = 0;
+  // The prompt as chained hashes of its blocks of 1 KiB of raw JSON, from the beginning: equal hashes mean equal prefixes. Tools and
+  // the model are mixed into the first. What is left behind the last whole block has none. At most kMaxBlocks.
+  std::vector<std::uint64_t> blocks;
   // The raw value of `model`, with its quotes: where an alias is put in.
   std::size_t model_at = 0;
   std::size_t model_size = 0;

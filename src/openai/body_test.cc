@@ -280,3 +280,49 @@ TEST(Route, IsFoundByMethodAndPath) {
 
 }  // namespace
 }  // namespace turnpike::openai
+
+namespace turnpike::openai {
+namespace {
+
+std::vector<std::uint64_t> blocks_of(const std::string& body) {
+  BodyBuffer buffer;
+  buffer.append(body);
+  BodyScanner scanner;
+  const auto facts = scanner.scan(Route::chat_completions, buffer.view());
+  EXPECT_TRUE(facts) << facts.error().message;
+  return facts ? facts->blocks : std::vector<std::uint64_t>{};
+}
+
+std::string message(char c, std::size_t size) {
+  return R"({"role":"user","content":")" + std::string(size, c) + "\"}";
+}
+
+TEST(BodyBlocks, ATurnThatExtendsTheConversationBeginsWithItsBlocks) {
+  const std::string first = message('a', 3000);
+  const auto one = blocks_of(R"({"model":"m","messages":[)" + first + "]}");
+  const auto two = blocks_of(R"({"stream":true,"messages":[)" + first + "," + message('b', 2000) +
+                             R"(],"model":"m"})");
+  ASSERT_EQ(one.size(), 2U);
+  ASSERT_EQ(two.size(), 4U) << "whole blocks only";
+  EXPECT_TRUE(std::equal(one.begin(), one.end(), two.begin()));
+}
+
+TEST(BodyBlocks, WhatDiffersFirstDecides) {
+  const std::string same = message('a', 1500);
+  const auto plain = blocks_of(R"({"model":"m","messages":[)" + same + "]}");
+  ASSERT_EQ(plain.size(), 1U);
+  EXPECT_NE(plain, blocks_of(R"({"model":"n","messages":[)" + same + "]}"));
+  EXPECT_NE(plain,
+            blocks_of(R"({"model":"m","tools":[{"type":"function"}],"messages":[)" + same + "]}"));
+  EXPECT_NE(plain, blocks_of(R"({"model":"m","messages":[)" + message('b', 1500) + "]}"));
+}
+
+TEST(BodyBlocks, AShortPromptHasNoneAndALongOneABound) {
+  EXPECT_TRUE(blocks_of(R"({"model":"m","messages":[)" + message('a', 500) + "]}").empty());
+  const auto most = blocks_of(R"({"model":"m","messages":[)" +
+                              message('a', kBlockBytes * (kMaxBlocks + 5)) + "]}");
+  EXPECT_EQ(most.size(), kMaxBlocks);
+}
+
+}  // namespace
+}  // namespace turnpike::openai

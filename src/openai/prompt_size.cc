@@ -80,4 +80,16 @@ TokenCount PromptSize::estimate(double bytes_per_token) const {
   return TokenCount(static_cast<std::int64_t>(tokens));
 }
 
+std::vector<std::uint64_t> hash_blocks(std::string_view raw, std::uint64_t seed) {
+  std::vector<std::uint64_t> blocks;
+  blocks.reserve(std::min(raw.size() / kBlockBytes, kMaxBlocks));
+  std::uint64_t chain = seed;
+  while (raw.size() >= kBlockBytes && blocks.size() < kMaxBlocks) {
+    chain = chain_hash(chain, hash_bytes(raw.substr(0, kBlockBytes)));
+    blocks.push_back(chain);
+    raw.remove_prefix(kBlockBytes);
+  }
+  return blocks;
+}
+
 }  // namespace turnpike::openai

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "openai/body.h"
 
@@ -17,5 +18,8 @@ std::uint64_t count_token_ids(std::string_view raw);
 
 // See BodyFacts::prompt_hash.
 std::uint64_t hash_prompt(std::string_view raw, std::uint64_t seed);
+
+// See BodyFacts::blocks. `seed` stands for all that must be equal before the first block.
+std::vector<std::uint64_t> hash_blocks(std::string_view raw, std::uint64_t seed);
 
 }  // namespace turnpike::openai
