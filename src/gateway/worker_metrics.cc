@@ -19,25 +19,26 @@ metrics::Buckets token_buckets() {
 
 }  // namespace
 
-RequestFamilies::RequestFamilies(metrics::Registry& registry, std::size_t max_models)
-    : requests(registry.counters("turnpike_requests_total", "Requests that have ended, by how.",
-                                 {"model", "code", "reason"}, max_models * 20)),
+RequestFamilies::RequestFamilies(metrics::Registry& registry, std::size_t most_models)
+    : max_models(most_models),
+      requests(registry.counters("turnpike_requests_total", "Requests that have ended, by how.",
+                                 {"model", "code", "reason"}, (max_models + 2) * 20)),
       duration(registry.histograms("turnpike_request_duration_seconds",
                                    "From a request's arrival to its end.", answer_buckets(),
-                                   {"model"}, max_models)),
+                                   {"model"}, max_models + 2)),
       queue_wait(registry.histograms(
           "turnpike_queue_wait_seconds",
           "From a request's arrival to its (last) dispatch, or to its end in the queue.",
-          wait_buckets(), {"model", "outcome"}, max_models * 2)),
+          wait_buckets(), {"model", "outcome"}, (max_models + 2) * 2)),
       first_token(registry.histograms(
           "turnpike_time_to_first_token_seconds",
           "From a request's arrival to the first token (the body, where the answer is no stream).",
-          answer_buckets(), {"model"}, max_models)),
+          answer_buckets(), {"model"}, max_models + 2)),
       inter_token(registry.histograms("turnpike_inter_token_latency_seconds",
                                       "Mean time between tokens of a streamed answer.",
-                                      token_buckets(), {"model"}, max_models)),
+                                      token_buckets(), {"model"}, max_models + 2)),
       tokens(registry.counters("turnpike_tokens_total", "Tokens as the engines reported them.",
-                               {"model", "kind"}, max_models * 3)),
+                               {"model", "kind"}, (max_models + 2) * 3)),
       attempts_failed(registry.counters("turnpike_attempts_failed_total",
                                         "Attempts at an endpoint that brought no answer, by why.",
                                         {"kind"})),
@@ -62,10 +63,17 @@ WorkerMetrics::WorkerMetrics(RequestFamilies& families, std::size_t shard)
       connections_refused_(families.connections_refused.at(shard)),
       task_failures_(families.task_failures.at(shard)) {}
 
+// Only names that the gateway knows become labels (what a client makes up does not), and of those only the first so many: the
+// same ones for every worker and every family.
+std::string_view WorkerMetrics::label_of(const RequestReport& report) const {
+  if (report.model.is_none()) return "";
+  return report.model.value() < families_.max_models ? report.model_name : "other";
+}
+
 WorkerMetrics::PerModel& WorkerMetrics::of(const RequestReport& report) {
   std::unique_ptr<PerModel>& entry = models_[report.model];
   if (!entry) {
-    const std::string_view name = report.model_name;
+    const std::string_view name = label_of(report);
     entry = std::make_unique<PerModel>(
         PerModel{.duration = families_.duration.at(shard_, {name}),
                  .wait_dispatched = families_.queue_wait.at(shard_, {name, "dispatched"}),
@@ -82,8 +90,7 @@ WorkerMetrics::PerModel& WorkerMetrics::of(const RequestReport& report) {
 void WorkerMetrics::finished(const RequestReport& report) {
   metrics::Counter*& requests = requests_[{report.model, report.status, report.reason.data()}];
   if (requests == nullptr) {
-    // Only names that the gateway knows become labels: what a client makes up does not.
-    const std::string_view name = report.model.is_none() ? "" : report.model_name;
+    const std::string_view name = label_of(report);
     requests = &families_.requests.at(shard_, {name, std::to_string(report.status), report.reason});
   }
   requests->add();

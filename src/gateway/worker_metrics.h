@@ -23,6 +23,7 @@ class DirectoryBoard;
 struct RequestFamilies {
   explicit RequestFamilies(metrics::Registry& registry, std::size_t max_models);
 
+  const std::size_t max_models;  // with a label of their own; further ones are "other"
   metrics::Counters& requests;
   metrics::Histograms& duration;
   metrics::Histograms& queue_wait;
@@ -75,6 +76,7 @@ class WorkerMetrics {
     metrics::Counter& output;
   };
   PerModel& of(const RequestReport& report);
+  [[nodiscard]] std::string_view label_of(const RequestReport& report) const;
 
   RequestFamilies& families_;
   const std::size_t shard_;
