@@ -26,6 +26,7 @@ enum class Trouble : std::uint8_t {
   queue_full,            // 429
   tenant_queue_full,     // 429
   displaced,             // 429
+  predicted_wait,        // 429: a new session would wait too long
   too_many_connections,  // 503
   internal,              // 500
   not_implemented,       // 501

@@ -51,6 +51,7 @@ TEST(TroubleTable, SaysWhatABadDayLooksLike) {
                          Row{Trouble::queue_full, 429, "queue-full", true},
                          Row{Trouble::tenant_queue_full, 429, "tenant-queue-full", true},
                          Row{Trouble::displaced, 429, "displaced", true},
+                         Row{Trouble::predicted_wait, 429, "predicted-wait", true},
                          Row{Trouble::queue_timeout, 504, "queue-timeout", true},
                          Row{Trouble::no_endpoint, 503, "no-endpoint", true},
                          Row{Trouble::first_byte_timeout, 504, "first-byte-timeout", false},
