@@ -49,6 +49,9 @@ constexpr auto kTable = std::to_array<Row>({
     {Trouble::tenant_queue_full,
      {429, "rate_limit_error", "tenant_queue_full", "tenant-queue-full", true,
       "Too many of your requests are waiting."}},
+    {Trouble::predicted_wait,
+     {429, "rate_limit_error", "predicted_wait", "predicted-wait", true,
+      "A new session would have to wait longer than the limit."}},
     {Trouble::displaced,
      {429, "rate_limit_error", "displaced", "displaced", true,
       "The queue is full and running sessions go first. Please try again later."}},
@@ -142,6 +145,8 @@ Trouble trouble_of(core::RejectReason reason) {
       return Trouble::queue_full;
     case tenant_queue_full:
       return Trouble::tenant_queue_full;
+    case predicted_wait:
+      return Trouble::predicted_wait;
     case displaced:
       return Trouble::displaced;
     case predicted_wait:
