@@ -55,9 +55,6 @@ constexpr auto kTable = std::to_array<Row>({
     {Trouble::displaced,
      {429, "rate_limit_error", "displaced", "displaced", true,
       "The queue is full and running sessions go first. Please try again later."}},
-    {Trouble::predicted_wait,
-     {429, "rate_limit_error", "predicted_wait", "predicted-wait", true,
-      "A new session would wait too long now. Please try again later."}},
     {Trouble::too_many_connections,
      {503, "overloaded_error", "too_many_connections", "too-many-connections", true,
       "Too many connections."}},
@@ -149,8 +146,6 @@ Trouble trouble_of(core::RejectReason reason) {
       return Trouble::predicted_wait;
     case displaced:
       return Trouble::displaced;
-    case predicted_wait:
-      return Trouble::predicted_wait;
     case queue_timeout:
       return Trouble::queue_timeout;
     case no_endpoint:
