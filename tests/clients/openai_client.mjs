@@ -4,7 +4,7 @@ import OpenAI from 'openai';
 const [baseURL, model] = process.argv.slice(2);
 const client = new OpenAI({
   baseURL, apiKey: 'sk-test', maxRetries: 0, timeout: 30_000, defaultHeaders: {'X-Session-ID': 'javascript-1'}});
-const history = [{role: 'user', content: 'history '.repeat(1000)}];
+const history = [{role: 'user', content: 'history '.repeat(250)}];
 
 const first = await client.chat.completions.create({model, messages: history, max_tokens: 6});
 const whole = {text: first.choices[0].message.content, completionTokens: first.usage.completion_tokens};

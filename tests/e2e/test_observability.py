@@ -46,6 +46,7 @@ def test_metrics_are_clean(promtool, fake, gateway):
 def test_metrics_named_in_the_documentation_exist(fake, gateway):
     serve = gateway([fake()])
     assert serve.ask(chat(session="s")).status == 200
+    eventually(lambda: serve.metric("turnpike_queue_wait_seconds_count") == 1, what="the request to be counted")
     text = serve.admin("/metrics").body.decode()
     for name in ("turnpike_queue_length", "turnpike_queue_wait_seconds_bucket", "turnpike_queue_dispatched_total", "turnpike_in_flight",
                  "turnpike_sessions_tracked", "turnpike_endpoint_leases", "turnpike_endpoint_backlog_tokens",
@@ -72,7 +73,7 @@ def test_counts_follow_what_happened(fake, gateway):
         wire.close()
     eventually(serve.is_idle)
     assert serve.metric("turnpike_queue_length") == 0
-    assert serve.metric("turnpike_queue_dispatched_total") == 20
+    eventually(lambda: serve.metric("turnpike_queue_dispatched_total") == 20)
 
 
 def test_access_log_json(fake, gateway):
