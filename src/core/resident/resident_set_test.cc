@@ -93,22 +93,21 @@ TEST(ResidentSet, WhoHasPassedHisDeadlineGetsASeat) {
   PoolUnderTest pool(params);
   pool.endpoint(1);
   pool.submit(1, {.session = 1, .prompt = 4000});
-  pool.submit(2, {.session = 2, .prompt = 8000});
-  pool.forget();
+  pool.submit(2, {.session = 2, .prompt = 8000});  // due after about ten seconds
   unsigned id = 10;
-  for (int i = 0; i < 20 && pool.place(2) == 0; ++i) {  // small ones keep coming
+  for (; pool.view().counters.seats == 0 && id < 40;
+       ++id) {  // small ones keep coming, and fit beside the first
     pool.submit(id, {.session = id, .prompt = 3000});
+    ASSERT_EQ(pool.place(id), 1U);
     pool.pass(seconds(1));
-    for (unsigned running = 10; running <= id; ++running) {
-      if (pool.place(running) == 1) pool.settle(running, Ending::cancelled);
-      if (pool.place(running) == 1) break;
-    }
-    ++id;
-    if (i == 12) pool.settle(1);
-    pool.forget();
-    if (pool.view().counters.seats > 0) break;
+    if (pool.view().counters.seats == 0) pool.settle(id, Ending::cancelled);
   }
-  EXPECT_EQ(pool.view().counters.seats, 1U);
+  EXPECT_NEAR(id, 20, 2);
+  pool.submit(50, {.session = 50, .prompt = 1000});
+  EXPECT_EQ(pool.place(50), 0U) << "nobody else enters where somebody waits for a seat";
+  pool.settle(1, Ending::cancelled);
+  pool.settle(id - 1, Ending::cancelled);
+  EXPECT_EQ(pool.dispatch(2).why, Why::seat);
 }
 
 TEST(ResidentSet, TheSeatPausesTheLongestIdle) {
