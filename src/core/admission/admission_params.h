@@ -11,6 +11,7 @@ enum class AdmissionRule : std::uint8_t {
   none,          // always: a pool without a queue
   inflight,      // fewer leases than the limit
   backpressure,  // the same, and its engine has nothing waiting
+  adaptive,  // fewer leases than a limit that the endpoint's own gauges teach (see AdaptiveLimit); `limit` caps it
 };
 
 struct AdmissionParams {

@@ -15,6 +15,7 @@ bool has_room(const AdmissionParams& params, const Occupancy& endpoint, int rese
   const int taken = endpoint.leases + reserved;
   if (params.limit > 0 && taken >= params.limit) return false;
   if (params.rule == AdmissionRule::inflight) return true;
+  if (params.rule == AdmissionRule::adaptive) return taken < endpoint.adaptive_limit;
 
   if (!endpoint.gauges_fresh) {
     if (params.limit > 0) return true;

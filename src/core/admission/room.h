@@ -13,6 +13,7 @@ struct Occupancy {
   int dispatched = 0;  // own, since the scrape
   int settled = 0;
   int slots = 0;  // configured or learned; 0: unknown
+  int adaptive_limit = 0;
 };
 
 // The waiting gauge adjusted for what happened since the scrape: max(0, waiting + dispatched - settled - free slots at the

@@ -43,6 +43,9 @@ TEST(HasRoom, FollowsItsRule) {
     bool expected;
   };
   using enum AdmissionRule;
+  EXPECT_TRUE(has_room({.rule = adaptive, .limit = 0}, {.leases = 7, .adaptive_limit = 8}, 0));
+  EXPECT_FALSE(has_room({.rule = adaptive, .limit = 0}, {.leases = 7, .adaptive_limit = 8}, 1));
+  EXPECT_FALSE(has_room({.rule = adaptive, .limit = 4}, {.leases = 4, .adaptive_limit = 8}, 0));
   for (const Row& r : {
            Row{none, 1, 1000, 0, 9, true, 0, true},
            Row{inflight, 2, 1, 0, 9, true, 0, true},

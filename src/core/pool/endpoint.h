@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/hash_chain.h"
+#include "core/admission/adaptive.h"
 #include "core/health/breaker.h"
 #include "core/ledger/ledger.h"
 #include "core/pool/events.h"
@@ -42,6 +43,7 @@ struct Endpoint {
   bool removed = false;
   // It said that it was full: nothing more is sent until this time, or until a request there finishes.
   TimePoint sheds_until{};
+  AdaptiveLimit adaptive;
   std::vector<Hold> holds;
   std::optional<PrefixIndex> prefixes;  // none: the driver sends no fingerprints, or nobody asks
 

@@ -235,7 +235,8 @@ Occupancy Fleet::occupancy(const Endpoint& endpoint, TimePoint now) const {
           .running = ledger.gauges().running.value_or(0),
           .dispatched = ledger.dispatched_since_scrape(),
           .settled = ledger.settled_since_scrape(),
-          .slots = ledger.slots(now)};
+          .slots = ledger.slots(now),
+          .adaptive_limit = endpoint.adaptive.value()};
 }
 
 Access Fleet::evaluate(const Endpoint& endpoint, TimePoint now) const {

@@ -99,6 +99,8 @@ void Pool::observe(EndpointId id, const Gauges& gauges, TimePoint scraped_at, Ti
   Endpoint* endpoint = state_->fleet.find(id);
   if (endpoint == nullptr || endpoint->removed) return;
   endpoint->ledger.observe(gauges, scraped_at, now);
+  const bool waits = gauges.waiting.value_or(0) > state_->params.admission.waiting_tolerance;
+  endpoint->adaptive.observe(waits, endpoint->ledger.leases() >= endpoint->adaptive.value(), now);
   state_->fleet.compare_speeds(now);
   state_->fleet.refresh(*endpoint, now);
   state_->dispatch_all(now);

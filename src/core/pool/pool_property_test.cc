@@ -52,6 +52,11 @@ std::vector<PoolParams> policies() {
   unlimited.sessions.ttl = std::chrono::seconds(2);
   all.push_back(unlimited);
 
+  PoolParams adaptive = tight;
+  adaptive.policy = "adaptive";
+  adaptive.admission = {.rule = AdmissionRule::adaptive, .limit = 0};
+  all.push_back(adaptive);
+
   PoolParams patient = tight;
   patient.policy = "patient";
   patient.waits.queue_timeout = kForever;

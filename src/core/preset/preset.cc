@@ -39,6 +39,53 @@ PoolParams fcfs() {
   return params;
 }
 
+PoolParams fair_share() {
+  PoolParams params;
+  params.order.sessions = SessionOrder::fcfs;
+  params.order.tenants = TenantOrder::fair_share;
+  params.waits.queue_timeout = std::chrono::seconds(60);
+  return params;
+}
+
+PoolParams with_order(SessionOrder order) {
+  PoolParams params;
+  params.order.sessions = order;
+  return params;
+}
+
+PoolParams critical_path() {
+  return with_order(SessionOrder::critical_path);
+}
+PoolParams las() {
+  return with_order(SessionOrder::las);
+}
+PoolParams turn_priority() {
+  return with_order(SessionOrder::turn_priority);
+}
+
+// As upstream has it: no limit of its own, and nearly everybody counts as starved.
+PoolParams aibrix_critical_path() {
+  PoolParams params = critical_path();
+  params.admission.rule = AdmissionRule::none;
+  params.order.starvation = {
+      .ratio = 2.0, .least_service = std::chrono::milliseconds(1), .one_in = 1};
+  return params;
+}
+
+// Its benchmark's setting of the shipped plugins.
+PoolParams kthena_tuned() {
+  PoolParams params = kthena_pr();
+  params.order.boost.among = BoostedFirst::completion;
+  params.order.boost.unboosted_overtakes_factor = 0;
+  params.order.boost.max_overtakes = 0;
+  params.placement.scorers = {{Scorer::prefix, 1.0}, {Scorer::least_request, 2.0}};
+  params.prefix = {.max_blocks = 8, .learn_at_end = true};
+  return params;
+}
+
+PoolParams lmetric() {
+  return without_queue(Scorer::lmetric);
+}
 PoolParams sticky() {
   return without_queue(Scorer::rendezvous);
 }
@@ -56,6 +103,14 @@ struct Preset {
 
 constexpr std::array kPresets = {
     Preset{"session-boost", session_boost},
+    Preset{"fair-share", fair_share},
+    Preset{"critical-path", critical_path},
+    Preset{"aibrix-critical-path", aibrix_critical_path},
+    Preset{"kthena-tuned", kthena_tuned},
+    Preset{"las", las},
+    Preset{"turn-priority", turn_priority},
+    Preset{"lmetric", lmetric},
+
     Preset{"resident-set", resident_set},
     Preset{"kthena-pr", kthena_pr},
     Preset{"fcfs", fcfs},
