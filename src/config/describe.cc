@@ -23,8 +23,9 @@ constexpr Bounds kAnyDuration{0, kYear};
 constexpr Bounds kPositiveDuration{1e-3, kYear};
 constexpr Bounds kSize{1, 1099511627776.0};
 
-constexpr std::array<std::string_view, 5> kScorerNames = {"session", "prefix", "least-request",
-                                                          "round-robin", "rendezvous"};
+constexpr std::array<std::string_view, 5> kScorerNames = {
+    "session",  "prefix",        "least-request", "round-robin",  "rendezvous", "least-tokens",
+    "kv-usage", "least-latency", "random",        "power-of-two", "lmetric"};
 
 template <typename Enum>
 Choice choice(Enum& value, std::vector<std::string> names) {
@@ -340,7 +341,10 @@ std::vector<Key> describe(Config& c) {
        "Model names that metrics tell apart; further ones count as `other`.",
        {1, 10'000}},
 
-      {"expert.order", choice(p.order.sessions, {"fcfs", "session-boost"}), "Whose turn is next."},
+      {"expert.order",
+       choice(p.order.sessions, {"fcfs", "session-boost", "critical-path", "plas", "las",
+                                 "turn-priority", "wspt", "deadline", "resident-set"}),
+       "Whose turn is next."},
       {"expert.boost.among", choice(p.order.boost.among, {"completion", "fifo"}),
        "Who is first among boosted requests: the session that completed last, or the request that "
        "came first."},
@@ -361,7 +365,8 @@ std::vector<Key> describe(Config& c) {
        &p.order.boost.unboosted_overtakes_factor,
        "The same for all others, times this; 0: no bound.",
        {0, 1e6}},
-      {"expert.admission.rule", choice(p.admission.rule, {"none", "inflight", "backpressure"}),
+      {"expert.admission.rule",
+       choice(p.admission.rule, {"none", "inflight", "backpressure", "adaptive"}),
        "When an endpoint has room: always, by requests in flight, or only while nothing waits in "
        "the engine, too."},
       {"expert.admission.limit",
