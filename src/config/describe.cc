@@ -23,7 +23,7 @@ constexpr Bounds kAnyDuration{0, kYear};
 constexpr Bounds kPositiveDuration{1e-3, kYear};
 constexpr Bounds kSize{1, 1099511627776.0};
 
-constexpr std::array<std::string_view, 5> kScorerNames = {
+constexpr std::array<std::string_view, 11> kScorerNames = {
     "session",  "prefix",        "least-request", "round-robin",  "rendezvous", "least-tokens",
     "kv-usage", "least-latency", "random",        "power-of-two", "lmetric"};
 
