@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds Turnpike and shows what it is for: three simulated model servers, the gateway before them, and 120 conversations of
-# ten turns through real sockets, once without a queue and once with the session queue. Prints one table; ends by itself.
+# ten turns through real sockets: without a queue, with the ancestor's session queue, and with the policy resident-set. Prints one table; ends by itself.
 #
 # usage: ./run.sh [--build-only] [--speed X]
 #   --build-only   build build/release/turnpike and stop
@@ -26,4 +26,4 @@ cmake --build build/release --target turnpike >&2
 if $build_only; then exit 0; fi
 
 # exec: a Ctrl-C or a SIGTERM reaches the process that ends what it started.
-exec /usr/bin/python3 bench/kthena_c40.py --policies least-request,session-boost --speed "$speed"
+exec /usr/bin/python3 bench/kthena_c40.py --policies least-request,session-boost,resident-set --speed "$speed"

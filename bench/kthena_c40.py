@@ -140,7 +140,7 @@ def markdown(rows):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--policies", type=lambda text: text.split(","), default=["round-robin", "least-request", "session-boost"])
+    parser.add_argument("--policies", type=lambda text: text.split(","), default=["round-robin", "least-request", "session-boost", "resident-set"])
     parser.add_argument("--speed", type=float, default=10.0, help="simulated seconds per real second (default 10)")
     parser.add_argument("--sessions", type=int, default=120)
     parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=[1])

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The ancestor's own benchmark: session-boost against least-request and round-robin, beside its published figures.
+# The ancestor's own benchmark: resident-set and session-boost against least-request and round-robin, beside its figures.
 #
 # usage: bench/kthena_c40.sh [--policies A,B] [--seeds 1,2,3] [--speed X] [--sessions N]
 # Prints one table; writes build/bench/kthena-c40.json and .md.
