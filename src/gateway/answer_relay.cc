@@ -2,15 +2,9 @@
 
 #include <algorithm>
 
+#include "net/stream.h"
+
 namespace turnpike::gateway {
-
-namespace {
-
-iovec as_iovec(std::string_view bytes) {
-  return {const_cast<char*>(bytes.data()), bytes.size()};
-}
-
-}  // namespace
 
 http::Framing client_framing(const http::ResponseHead& head, int client_minor_version,
                              bool event_stream) {
@@ -124,11 +118,11 @@ void AnswerRelay::flush(bool last, std::vector<iovec>& out) {
   if (chunked && piece_bytes_ > 0) {
     chunk_head_.clear();
     http::write_chunk_header(chunk_head_, piece_bytes_);
-    out.push_back(as_iovec(chunk_head_));
+    out.push_back(net::as_iovec(chunk_head_));
   }
-  for (const std::string_view piece : pieces_) out.push_back(as_iovec(piece));
-  if (chunked && piece_bytes_ > 0) out.push_back(as_iovec(http::kChunkEnd));
-  if (chunked && last) out.push_back(as_iovec(http::kLastChunk));
+  for (const std::string_view piece : pieces_) out.push_back(net::as_iovec(piece));
+  if (chunked && piece_bytes_ > 0) out.push_back(net::as_iovec(http::kChunkEnd));
+  if (chunked && last) out.push_back(net::as_iovec(http::kLastChunk));
 }
 
 }  // namespace turnpike::gateway

@@ -11,18 +11,13 @@ namespace {
 // The system takes at most this many pieces in one call (IOV_MAX).
 constexpr std::size_t kMaxPieces = 1024;
 
-bool gone(const net::Transfer& transfer) {
-  return transfer.status == net::Transfer::Status::closed ||
-         transfer.status == net::Transfer::Status::failed;
-}
-
 }  // namespace
 
 bool Outlet::offer(std::span<iovec> pieces) {
   assert(!blocked());
   while (!pieces.empty()) {
     const net::Transfer transfer = stream_.write(pieces.first(std::min(pieces.size(), kMaxPieces)));
-    if (gone(transfer)) return false;
+    if (transfer.is_over()) return false;
     std::size_t taken = transfer.bytes;
     while (!pieces.empty() && taken >= pieces.front().iov_len) {
       taken -= pieces.front().iov_len;
@@ -44,7 +39,7 @@ bool Outlet::offer(std::span<iovec> pieces) {
 bool Outlet::flush() {
   while (!kept_.empty()) {
     const net::Transfer transfer = stream_.write(kept_.view());
-    if (gone(transfer)) return false;
+    if (transfer.is_over()) return false;
     kept_.consume(transfer.bytes);
     if (transfer.status == net::Transfer::Status::would_block || !stream_.maybe_writable()) break;
   }

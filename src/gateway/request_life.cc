@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include <absl/container/inlined_vector.h>
 #include <fmt/format.h>
 
 #include "gateway/answer_relay.h"
@@ -18,20 +17,8 @@ namespace {
 
 // So many reads in a row from one endpoint before others get their turn.
 constexpr int kReadsPerTurn = 16;
-// What is kept of an answer that may yet be replaced by another endpoint's.
-constexpr std::size_t kHeldAnswer = std::size_t{64} * 1024;
-
+// So much of a path is logged.
 constexpr std::size_t kLoggedPath = 256;
-constexpr int kClientLeft = 499;
-
-bool is_over(const net::Transfer& transfer) {
-  return transfer.status == net::Transfer::Status::closed ||
-         transfer.status == net::Transfer::Status::failed;
-}
-
-iovec piece(std::string_view bytes) {
-  return {const_cast<char*>(bytes.data()), bytes.size()};
-}
 
 }  // namespace
 
@@ -200,28 +187,6 @@ RequestLife::Step RequestLife::dispatch(const core::Dispatch& dispatch) {
   return Step::next;
 }
 
-void RequestLife::build_upstream_request() {
-  absl::InlinedVector<http::Field, 4> extra = {
-      {"x-request-id", request_id_, http::FieldKind::end_to_end}};
-  std::string bearer;
-  if (!endpoint_->api_key.empty()) {
-    bearer = "Bearer " + endpoint_->api_key;
-    extra.push_back({"Authorization", bearer, http::FieldKind::authorization});
-  }
-  const std::string target =
-      endpoint_->path.empty() ? std::string() : endpoint_->path + std::string(head_.target);
-  http::UpstreamRequest upstream;
-  upstream.host = endpoint_->authority;
-  upstream.target = target;
-  upstream.framing = http::Framing::length;
-  upstream.content_length = upstream_body_->size();
-  upstream.drop_authorization = !bearer.empty();
-  upstream.extra = extra;
-  upstream_head_.clear();
-  upstream_head_.reserve(1024);
-  http::write_request_head(upstream_head_, head_, upstream);
-}
-
 net::Task<RequestLife::Step> RequestLife::forward() {
   upstream_ = worker_.upstreams().take(dispatch_.endpoint.value(), signal_);
   while (true) {
@@ -262,149 +227,6 @@ net::Task<RequestLife::Step> RequestLife::forward() {
   }
 }
 
-net::Task<RequestLife::Reach> RequestLife::connect() {
-  auto fd = net::Stream::start_connect(endpoint_->address);
-  if (!fd) co_return Reach::refused;
-  upstream_ = std::make_unique<net::Stream>(worker_.reactor(), std::move(*fd), signal_,
-                                            net::Stream::Connecting{});
-  deadline_.arm(real(worker_.settings().connect));
-  while (upstream_->connecting()) {
-    if (left()) co_return Reach::client_left;
-    if (deadline_.expired()) co_return Reach::refused;
-    co_await signal_.wait();
-  }
-  deadline_.disarm();
-  co_return upstream_->error() == 0 ? Reach::connected : Reach::refused;
-}
-
-net::Task<RequestLife::Reply> RequestLife::exchange(bool reused) {
-  absl::InlinedVector<iovec, 12> unsent = {piece(upstream_head_)};
-  for (const std::string_view part : upstream_body_->pieces()) unsent.push_back(piece(part));
-  std::span<iovec> pieces(unsent.data(), unsent.size());
-  bool writing = true;
-  std::size_t scanned = 0;
-  head_bytes_.clear();
-  deadline_.arm(real(worker_.settings().first_byte));
-  while (true) {
-    if (left()) co_return Reply::client_left;
-    if (writing && upstream_->maybe_writable()) {
-      const net::Transfer transfer = upstream_->write(pieces);
-      if (is_over(transfer)) writing = false;  // it may have answered before it hung up
-      std::size_t taken = transfer.bytes;
-      while (!pieces.empty() && taken >= pieces.front().iov_len) {
-        taken -= pieces.front().iov_len;
-        pieces = pieces.subspan(1);
-      }
-      if (taken > 0) {
-        pieces.front().iov_base = static_cast<char*>(pieces.front().iov_base) + taken;
-        pieces.front().iov_len -= taken;
-      }
-      if (pieces.empty()) writing = false;
-      request_sent_ = pieces.empty();
-    }
-    if (upstream_->maybe_readable()) {
-      const std::span<char> room = worker_.scratch();
-      const net::Transfer transfer = upstream_->read(room);
-      if (transfer.bytes > 0) {
-        std::string_view bytes(room.data(), transfer.bytes);
-        if (!head_bytes_.empty()) {
-          head_bytes_.append(bytes);
-          bytes = head_bytes_.view();
-        }
-        http::ParseResult parsed = http::parse_response_head(
-            bytes, scanned, worker_.settings().upstream_head_limits, false, answer_);
-        while (parsed.status == http::ParseStatus::complete && answer_.is_interim()) {
-          bytes.remove_prefix(parsed.consumed);
-          if (!head_bytes_.empty()) head_bytes_.consume(parsed.consumed);
-          scanned = 0;
-          parsed = http::parse_response_head(
-              bytes, scanned, worker_.settings().upstream_head_limits, false, answer_);
-        }
-        if (parsed.status == http::ParseStatus::invalid) co_return Reply::invalid;
-        // Nobody asked for another protocol: Upgrade is not passed on.
-        if (parsed.status == http::ParseStatus::complete && answer_.status == 101)
-          co_return Reply::invalid;
-        if (parsed.status == http::ParseStatus::complete) {
-          early_body_ = bytes.substr(parsed.consumed);
-          deadline_.disarm();
-          co_return Reply::head;
-        }
-        if (head_bytes_.empty()) head_bytes_.append(bytes);
-        continue;
-      }
-      if (is_over(transfer)) co_return reused&& head_bytes_.empty() ? Reply::stale : Reply::died;
-    }
-    if (deadline_.expired()) co_return Reply::timed_out;
-    if (writing && upstream_->maybe_writable()) continue;
-    co_await signal_.wait();
-  }
-}
-
-// Reads the whole answer of an endpoint that cannot serve, so that it can be passed on if nobody else can either.
-net::Task<RequestLife::Step> RequestLife::hold_answer(core::FailureKind kind) {
-  AnswerRelay relay({.from = answer_.framing,
-                     .content_length = answer_.content_length,
-                     .to = http::Framing::until_close});
-  std::string body;
-  std::vector<iovec> out;
-  const auto collect = [&](AnswerRelay::State state) {
-    for (const iovec& bytes : out)
-      body.append(static_cast<const char*>(bytes.iov_base), bytes.iov_len);
-    out.clear();
-    return state;
-  };
-  // The head's views point into the scratch, which the next wait gives away.
-  const int status = answer_.status;
-  std::vector<std::pair<std::string, std::string>> fields;
-  for (const http::Field& field : answer_.fields) fields.emplace_back(field.name, field.value);
-  const bool reusable = answer_.keep_alive;
-
-  AnswerRelay::State state = collect(relay.feed(early_body_, out));
-  deadline_.arm(real(worker_.settings().stream_idle));
-  while (state == AnswerRelay::State::more && body.size() < kHeldAnswer) {
-    if (left()) co_return client_left();
-    if (upstream_->maybe_readable()) {
-      const net::Transfer transfer = upstream_->read(worker_.scratch());
-      if (transfer.bytes > 0) {
-        state = collect(relay.feed({worker_.scratch().data(), transfer.bytes}, out));
-        continue;
-      }
-      if (is_over(transfer)) {
-        state = collect(relay.end_of_input(out));
-        break;
-      }
-    }
-    if (deadline_.expired()) break;
-    co_await signal_.wait();
-  }
-  deadline_.disarm();
-  if (state == AnswerRelay::State::done) {
-    http::ResponseHead head;
-    head.status = status;
-    head.reason = http::reason_phrase(status);
-    for (const auto& [name, value] : fields)
-      head.fields.push_back({name, value, http::classify_field(name)});
-    head.content_length = body.size();
-    answer_ = std::move(head);
-    write_response_head(http::Framing::length);
-    answer_ = {};
-    held_answer_ = std::move(response_head_) + body;
-    held_status_ = status;
-    if (reusable && request_sent_ && !relay.has_excess()) {
-      worker_.upstreams().park(dispatch_.endpoint.value(), std::move(upstream_));
-    }
-  }
-  co_return give_up(kind);
-}
-
-RequestLife::Step RequestLife::give_up(core::FailureKind kind) {
-  upstream_.reset();
-  deadline_.disarm();
-  worker_.metrics().attempt_failed(kind);
-  ticket_.failed(kind);
-  return Step::try_again;
-}
-
 net::Task<RequestLife::Step> RequestLife::relay() {
   const std::string_view type =
       answer_.find("content-type") != nullptr ? answer_.find("content-type")->value : "";
@@ -430,7 +252,7 @@ net::Task<RequestLife::Step> RequestLife::relay() {
   AnswerRelay relay(shape);
   std::vector<iovec> out;
   out.reserve(16);
-  out.push_back(piece(response_head_));
+  out.push_back(net::as_iovec(response_head_));
   AnswerRelay::State state =
       shape.to == http::Framing::none ? AnswerRelay::State::done : relay.feed(early_body_, out);
   record_.answered = true;
@@ -478,7 +300,7 @@ net::Task<RequestLife::Step> RequestLife::relay() {
             state = relay.feed({worker_.scratch().data(), transfer.bytes}, out);
             break;
           }
-          if (is_over(transfer)) {
+          if (transfer.is_over()) {
             input_over = true;
             state = relay.end_of_input(out);
             break;
@@ -546,49 +368,6 @@ net::Task<bool> RequestLife::settle() {
   co_return keep_client_ && !left() && !worker_.draining();
 }
 
-void RequestLife::report() {
-  const TimePoint ended = now();
-  const bool dispatched = record_.dispatched != TimePoint{};
-  RequestReport r;
-  r.route = route_;
-  r.model = model_;
-  r.model_name = facts_.model;
-  r.status = record_.status;
-  r.reason = record_.reason;
-  r.total = ended - received_;
-  if (!id_.is_none()) r.queued = (dispatched ? record_.dispatched : ended) - received_;
-  r.dispatched = dispatched;
-  if (record_.first_token != TimePoint{}) r.first_token = record_.first_token - received_;
-  r.streaming = facts_.stream;
-  r.usage = settlement_.usage;
-  worker_.metrics().finished(r);
-
-  telemetry::AccessLog* const log = worker_.shared().access_log;
-  if (log == nullptr) return;
-  telemetry::AccessRecord line;
-  line.time = std::chrono::system_clock::now() -
-              std::chrono::duration_cast<std::chrono::system_clock::duration>(real(r.total));
-  line.request_id = request_id_;
-  if (!id_.is_none()) line.tenant = tenant_.key;
-  line.session = session_;
-  line.method = method_;
-  line.path = path_;
-  line.model = facts_.model;
-  if (endpoint_) line.endpoint = endpoint_->name;
-  line.attempts = dispatched ? dispatch_.attempt : 0;
-  line.status = record_.status;
-  line.reason = record_.reason;
-  if (dispatched) line.decision = core::to_string(dispatch_.why);
-  line.streamed = facts_.stream;
-  line.queued = r.queued.value_or(Duration(0));
-  line.first_token = r.first_token;
-  line.total = r.total;
-  line.input_tokens = r.usage.prompt_tokens;
-  line.cached_tokens = r.usage.cached_tokens;
-  line.output_tokens = r.usage.output_tokens;
-  log->log(std::move(line));
-}
-
 // ---------------------------------------------------------------------------------------------------------------------
 
 void RequestLife::decide(const core::Decision& decision) {
@@ -606,74 +385,6 @@ TimePoint RequestLife::now() const {
 
 Duration RequestLife::real(Duration policy_time) const {
   return worker_.clock().real(policy_time);
-}
-
-RequestLife::Step RequestLife::client_left() {
-  upstream_.reset();  // the endpoint sees it at once and stops computing
-  deadline_.disarm();
-  if (record_.reason.empty()) record_.reason = "client-left";
-  record_.status = kClientLeft;
-  own_answer_.clear();
-  keep_client_ = false;
-  settlement_.ending = core::Ending::cancelled;
-  return Step::finished;
-}
-
-RequestLife::Step RequestLife::refuse(openai::Trouble trouble, std::string_view message,
-                                      std::string_view param, Duration retry_after) {
-  upstream_.reset();
-  deadline_.disarm();
-  const openai::TroubleFacts& facts = openai::facts_of(trouble);
-  record_.status = facts.status;
-  record_.reason = facts.reason;
-  absl::InlinedVector<http::Field, 4> extra = {
-      {"x-request-id", request_id_, http::FieldKind::end_to_end},
-      {"x-turnpike-reason", facts.reason, http::FieldKind::control}};
-  std::string seconds;
-  if (facts.retry_after) {
-    seconds = std::to_string(worker_.retry_after_seconds(retry_after));
-    extra.push_back({"Retry-After", seconds, http::FieldKind::end_to_end});
-  }
-  own_answer_.clear();
-  http::write_answer(own_answer_, facts.status, "application/json",
-                     openai::error_body(openai::dialect_of(route_), trouble, message, param),
-                     keep_client_ && !worker_.draining(), extra, head_.method == "HEAD");
-  return Step::finished;
-}
-
-RequestLife::Step RequestLife::refuse(const core::Rejection& rejection) {
-  // Everybody is full: what the last endpoint said about that is better than anything we could.
-  const bool passed_on = !held_answer_.empty() && (held_status_ == 429 || held_status_ == 503) &&
-                         (rejection.reason == core::RejectReason::saturated ||
-                          rejection.reason == core::RejectReason::attempts_exhausted);
-  if (!passed_on)
-    return refuse(openai::trouble_of(rejection.reason), {}, {}, rejection.retry_after);
-  own_answer_ = std::move(held_answer_);
-  record_.status = held_status_;
-  record_.reason = core::to_string(rejection.reason);
-  return Step::finished;
-}
-
-void RequestLife::write_response_head(http::Framing framing) {
-  const std::string queued = std::to_string(
-      std::chrono::duration_cast<std::chrono::milliseconds>(dispatch_.waited).count());
-  absl::InlinedVector<http::Field, 4> extra = {
-      {"x-request-id", request_id_, http::FieldKind::end_to_end}};
-  if (worker_.settings().response_headers) {
-    extra.push_back({"x-turnpike-endpoint", endpoint_->name, http::FieldKind::control});
-    extra.push_back({"x-turnpike-queue-ms", queued, http::FieldKind::control});
-    extra.push_back(
-        {"x-turnpike-decision", core::to_string(dispatch_.why), http::FieldKind::control});
-  }
-  http::ClientResponse response;
-  response.framing = framing;
-  response.content_length = answer_.content_length;
-  response.keep_alive = keep_client_ && !worker_.draining();
-  response.minor_version = head_.minor_version;
-  response.extra = extra;
-  response_head_.clear();
-  response_head_.reserve(512);
-  http::write_response_head(response_head_, answer_, response);
 }
 
 }  // namespace turnpike::gateway

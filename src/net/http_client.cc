@@ -108,8 +108,7 @@ Task<HttpClient::Attempt> HttpClient::try_once(std::string_view bytes, bool head
   const auto try_read = [&]() -> bool {
     const Transfer transfer = stream_->read(buffer.prepare(kRead));
     buffer.commit(transfer.bytes);
-    if (transfer.status == Transfer::Status::closed || transfer.status == Transfer::Status::failed)
-      closed = true;
+    if (transfer.is_over()) closed = true;
     if (transfer.bytes > 0) deadline_.arm(limits.silence);
     return transfer.bytes > 0 || closed;
   };
@@ -119,9 +118,7 @@ Task<HttpClient::Attempt> HttpClient::try_once(std::string_view bytes, bool head
     if (stream_->maybe_writable()) {
       const Transfer transfer = stream_->write(unsent);
       unsent.remove_prefix(transfer.bytes);
-      if (transfer.status == Transfer::Status::closed ||
-          transfer.status == Transfer::Status::failed)
-        break;
+      if (transfer.is_over()) break;
       if (transfer.status == Transfer::Status::ok) continue;
     }
     if (const char* reason = give_up()) {

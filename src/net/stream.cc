@@ -158,9 +158,7 @@ Task<bool> write_all(Stream& stream, Signal& signal, std::string_view bytes, Dea
     if (stream.maybe_writable()) {
       const Transfer transfer = stream.write(bytes);
       bytes.remove_prefix(transfer.bytes);
-      if (transfer.status == Transfer::Status::closed ||
-          transfer.status == Transfer::Status::failed)
-        co_return false;
+      if (transfer.is_over()) co_return false;
       if (transfer.status == Transfer::Status::ok) continue;
     }
     if (deadline != nullptr && deadline->expired()) co_return false;

@@ -17,7 +17,16 @@ struct Transfer {
   enum class Status : std::uint8_t { ok, would_block, closed, failed };
   Status status = Status::ok;
   std::size_t bytes = 0;
+
+  // The connection is over: nothing will ever move this way again.
+  [[nodiscard]] bool is_over() const {
+    return status == Status::closed || status == Status::failed;
+  }
 };
+
+inline iovec as_iovec(std::string_view bytes) {
+  return {const_cast<char*>(bytes.data()), bytes.size()};
+}
 
 // A connected TCP socket, seen as readiness: read and write never wait and need a buffer only while bytes move, so an idle
 // stream owns none. Whoever uses it binds a Signal, which is notified whenever something may have changed, and then asks again.
