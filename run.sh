@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds Turnpike and shows what it is for: three simulated model servers, the gateway before them, and 120 conversations of
-# ten turns through real sockets: without a queue, with the ancestor's session queue, and with the policy resident-set. Prints one table; ends by itself.
+# ten turns through real sockets: without a queue, with the ancestor's session queue, and with the policy resident-set.
+# Prints one table; ends by itself.
 #
 # usage: ./run.sh [--build-only] [--speed X]
 #   --build-only   build build/release/turnpike and stop
@@ -14,7 +15,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --build-only) build_only=true ;;
     --speed) speed=${2:?--speed needs a number}; shift ;;
-    -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "run.sh: unknown argument '$1'; see ./run.sh --help" >&2; exit 2 ;;
   esac
   shift

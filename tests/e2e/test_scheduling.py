@@ -149,7 +149,7 @@ def test_newcomers_do_not_starve_behind_busy_sessions(fake, gateway):
             thread.join(10)
 
 
-@pytest.mark.parametrize("policy", ["session-boost", "sticky"])
+@pytest.mark.parametrize("policy", ["resident-set", "session-boost", "sticky"])
 def test_turns_of_a_session_stay_on_its_endpoint(policy, fake, gateway):
     engines = [fake() for _ in range(4)]
     serve = gateway(engines, "--policy", policy)
