@@ -183,11 +183,12 @@ net::Task<void> Fleet::watch_gauges(Endpoint& endpoint) {
       if (answer && answer->status == 200) {
         const backend::Reading reading = endpoint.gauges.read(answer->body);
         if (reading.restarted) ++endpoint.restarts;
-        owner_.run(
-            [id = endpoint.entry->id, gauges = reading.gauges, asked](Pools& pools, TimePoint now) {
-              if (core::Pool* const pool = pools.of_endpoint(id))
-                pool->observe(id, gauges, asked, now);
-            });
+        owner_.run([id = endpoint.entry->id, reading, asked](Pools& pools, TimePoint now) {
+          core::Pool* const pool = pools.of_endpoint(id);
+          if (pool == nullptr) return;
+          if (reading.restarted) pool->forget_cache(id, now);
+          pool->observe(id, reading.gauges, asked, now);
+        });
       } else {
         ++endpoint.scrape_failures;
       }

@@ -130,6 +130,7 @@ class FakeEngine:
     def __init__(self, script=talk, models=("m",), port=0):
         self.script, self.models = script, list(models)
         self.running, self.waiting = 0, 0
+        self.started = 1_700_000_000
         self.requests, self.problems, self.connections, self.probes = [], [], 0, 0
         self._open = set()
         self._lock = threading.Lock()
@@ -231,6 +232,7 @@ class FakeEngine:
             text = (f"# TYPE vllm:num_requests_running gauge\nvllm:num_requests_running{{{label}}} {self.running}\n"
                     f"# TYPE vllm:num_requests_waiting gauge\nvllm:num_requests_waiting{{{label}}} {self.waiting}\n"
                     f"# TYPE vllm:kv_cache_usage_perc gauge\nvllm:kv_cache_usage_perc{{{label}}} 0.0\n"
+                    f"# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds {self.started}\n"
                     '# TYPE vllm:cache_config_info gauge\nvllm:cache_config_info{block_size="16",engine="0",num_gpu_blocks="20000"} 1\n')
             connection.sendall(whole(text.encode(), content_type="text/plain; version=0.0.4"))
         else:

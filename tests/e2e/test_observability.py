@@ -175,3 +175,19 @@ def test_version_and_help(command):
         status, out, _ = command(name, "--help")
         assert status == 0 and len(out) > 100
         assert pathlib.Path(name).name in out
+
+
+def test_a_restarted_engine_holds_nothing(fake, gateway):
+    """Its cache is empty: a session that was resident there is not any more."""
+    engine = fake()
+    serve = gateway([engine], "--policy", "resident-set")
+
+    def mode():
+        return serve.admin("/api/sessions").json["sessions"][0]["mode"]
+
+    assert serve.ask(chat(session="s")).status == 200
+    eventually(lambda: mode() == "acting")
+    eventually(lambda: serve.endpoints()[0]["dialect"] == "vllm")
+    engine.started += 1
+    eventually(lambda: serve.endpoints()[0]["restarts"] == 1)
+    assert mode() == "paused"
