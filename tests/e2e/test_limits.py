@@ -114,10 +114,11 @@ def test_boost_ends_with_its_ttl(fake, gateway):
         order.append(exchange.request.prompt)
         talk(exchange)
 
-    def boosted():
-        return serve.admin("/api/sessions").json["sessions"][0]["boosted"]
+    def boost_is_over():
+        session = serve.admin("/api/sessions").json["sessions"][0]
+        return session["turns"] == 1 and not session["boosted"]
 
-    eventually(lambda: not boosted(), what="the boost to end")
+    eventually(boost_is_over, what="the boost to begin and to end")
     engine.script = script
     held = [Wire(serve.port).send(chat(f"hold {i}")) for i in range(16)]
     eventually(lambda: gate.held == 16)
