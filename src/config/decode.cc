@@ -1,9 +1,12 @@
 #include "config/decode.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
+#include <sstream>
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include "config/nearest.h"
@@ -11,6 +14,35 @@
 namespace turnpike::config {
 
 namespace {
+
+// Notes where each document starts, and nothing else.
+class DocumentStarts final : public YAML::EventHandler {
+ public:
+  YAML::Mark last;
+
+  void OnDocumentStart(const YAML::Mark& mark) override { last = mark; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+// Where a second document begins. YAML::LoadAll is no way to find out: a stray comma at the top level is to it an endless row of
+// empty documents.
+std::optional<YAML::Mark> second_document(const std::string& text) {
+  std::istringstream in(text);
+  YAML::Parser parser(in);
+  DocumentStarts starts;
+  if (!parser.HandleNextDocument(starts) || !parser.HandleNextDocument(starts)) return std::nullopt;
+  return starts.last;
+}
 
 Place place_of(const YAML::Mark& mark) {
   return mark.is_null() ? Place{} : Place{mark.line + 1, mark.column + 1};
@@ -196,16 +228,17 @@ std::map<std::string, Place> decode_yaml(const std::string& file_name, const std
     return places;
   }
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-    if (documents.empty() || (documents.size() == 1 && documents[0].IsNull())) return places;
-    if (documents.size() > 1) {
-      problems.push_back(
-          {file_name, place_of(documents[1].Mark()), "", "a second document; one is expected"});
-    } else if (!documents[0].IsMap()) {
-      problems.push_back({file_name, place_of(documents[0].Mark()), "",
-                          fmt::format("must be a mapping, not {}", kind_of(documents[0]))});
+    if (const auto second = second_document(text)) {
+      problems.push_back({file_name, place_of(*second), "", "a second document; one is expected"});
+      return places;
+    }
+    const YAML::Node document = YAML::Load(text);
+    if (document.IsNull()) return places;
+    if (document.IsMap()) {
+      Decoder(file_name, keys, problems, places).mapping(document, "");
     } else {
-      Decoder(file_name, keys, problems, places).mapping(documents[0], "");
+      problems.push_back({file_name, place_of(document.Mark()), "",
+                          fmt::format("must be a mapping, not {}", kind_of(document))});
     }
   } catch (const YAML::Exception& error) {
     problems.push_back({file_name, place_of(error.mark), "", "not YAML: " + error.msg});

@@ -173,6 +173,7 @@ TEST(Load, MistakesNamePlaceKeyAndWhatWasMeant) {
            {"listen: {\n", "t.yaml:2:1: not YAML: "},
            {"\tlisten: x\n", "t.yaml:1:8: not YAML: "},
            {"a: b\n---\nc: d\n", "a second document"},
+           {",", "a second document"},
            {"- a\n", "t.yaml:1:1: must be a mapping, not a list"},
            {"? [a]\n: b\n", "a key must be a single word"},
        }) {

@@ -66,6 +66,7 @@ net::Task<RequestLife::Step> RequestLife::receive() {
     if (client_.take_body_at_hand(head_, body_)) co_return Step::next;
     receipt = co_await client_.read_body(head_, body_);
   } else {
+    head_.clear();  // its views may look into a buffer that has moved
     request_id_ = worker_.make_request_id();
   }
   if (receipt.status == Status::complete) co_return Step::next;
