@@ -7,6 +7,7 @@
 #include "app/engine/engine_command.h"
 #include "app/load/load_command.h"
 #include "app/serve_command.h"
+#include "app/simulate_command.h"
 #include "app/version.h"
 
 int main(int argc, char** argv) {
@@ -18,6 +19,7 @@ int main(int argc, char** argv) {
   turnpike::app::add_serve_command(app, exit_code);
   turnpike::app::add_engine_command(app, exit_code);
   turnpike::app::add_load_command(app, exit_code);
+  turnpike::app::add_simulate_command(app, exit_code);
   turnpike::app::add_check_command(app, exit_code);
   turnpike::app::add_config_command(app, exit_code);
   try {

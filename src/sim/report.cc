@@ -34,6 +34,7 @@ Json to_json(const RunResult& run) {
   return {{"workload", run.workload},
           {"policy", run.policy},
           {"replicas", run.replicas},
+          {"seed", run.seed},
           {"duration_s", run.duration_s},
           {"requests",
            {{"submitted", r.submitted},
@@ -72,8 +73,10 @@ Json to_json(const RunResult& run) {
 Json to_json(const ResultFile& file) {
   Json runs = Json::array();
   for (const RunResult& run : file.runs) runs.push_back(to_json(run));
-  return {{"schema", 1},       {"command", file.command}, {"version", file.version},
-          {"seed", file.seed}, {"started", file.started}, {"runs", std::move(runs)}};
+  Json all = {{"schema", 1},       {"command", file.command}, {"version", file.version},
+              {"seed", file.seed}, {"started", file.started}, {"runs", std::move(runs)}};
+  for (const RunResult& run : file.by_seed) all["by_seed"].push_back(to_json(run));
+  return all;
 }
 
 std::string table(const std::vector<RunResult>& runs) {

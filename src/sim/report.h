@@ -15,8 +15,9 @@ struct ResultFile {
   std::string command;  // "load" or "simulate"
   std::string version;
   std::uint64_t seed = 0;
-  std::string started;  // RFC 3339
-  std::vector<RunResult> runs;
+  std::string started;             // RFC 3339
+  std::vector<RunResult> runs;     // one for each workload and policy
+  std::vector<RunResult> by_seed;  // what they are the medians of; empty: each is a run of its own
 };
 
 nlohmann::ordered_json to_json(const RunResult& run);

@@ -64,6 +64,7 @@ struct RunResult {
   std::string workload;
   std::string policy;
   std::uint32_t replicas = 0;
+  std::uint64_t seed = 0;  // 0: not known, or of several
   double duration_s = 0;
 
   struct Requests {
