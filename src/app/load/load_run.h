@@ -2,13 +2,13 @@
 
 #include <cstdint>
 #include <string>
-#include <unordered_set>
 #include <vector>
 
 #include "base/clock.h"
 #include "engine/profile.h"
 #include "net/address.h"
 #include "net/reactor.h"
+#include "sim/client_rules.h"
 #include "sim/result.h"
 #include "sim/workload.h"
 
@@ -36,13 +36,11 @@ struct LoadProgress {
 
 // The sessions of a workload over real sockets, each with a connection and a task of its own, in the time of `clock`.
 //
-// A refused first turn is tried again after Retry-After, at most kRetries times. A turn that is lost for good kills its
+// A refused first turn is tried again after Retry-After, at most sim::kRetries times. A turn that is lost for good kills its
 // session. In a closed loop a slot then takes the next session; in an open one sessions begin when they begin.
 // The reactor's thread only.
 class LoadRun {
  public:
-  static constexpr int kRetries = 3;
-
   LoadRun(net::Reactor& reactor, const Clock& clock, LoadParams params);
   LoadRun(const LoadRun&) = delete;
   LoadRun& operator=(const LoadRun&) = delete;
@@ -76,7 +74,7 @@ class LoadRun {
   LoadProgress progress_;
   std::string first_error_;
   std::vector<class LoadSession*> active_;
-  std::unordered_set<std::uint64_t> shared_seen_;  // shared prefixes that some engine has computed
+  sim::SharedTexts shared_seen_;
   std::uint64_t next_session_ = 0;
   TimePoint start_;
   Duration ended_{};

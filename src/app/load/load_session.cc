@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include "base/ascii.h"
-#include "engine/kv_cache.h"
 #include "sim/unloaded.h"
 
 namespace turnpike::app {
@@ -33,11 +32,6 @@ class Patience final : public net::WheelTimer {
   net::HttpClient& client_;
   bool lost_ = false;
 };
-
-TokenCount whole_blocks(TokenCount tokens) {
-  return TokenCount(std::max<std::int64_t>(0, tokens.value()) / engine::kBlockTokens *
-                    engine::kBlockTokens);
-}
 
 Duration retry_after_of(const net::ClientAnswer& answer) {
   const auto seconds = parse_unsigned<std::uint32_t>(answer.field("retry-after"));
@@ -79,9 +73,7 @@ Task<void> LoadSession::play() {
     }
   }
   record.ended = now();
-  record.end = last == Outcome::finished     ? sim::SessionEnd::finished
-               : last == Outcome::unfinished ? sim::SessionEnd::unfinished
-                                             : sim::SessionEnd::killed;
+  record.end = sim::session_end(last);
   ++run_.progress_.sessions_ended;
   run_.log_.add(record);
 }
@@ -97,7 +89,7 @@ Task<Outcome> LoadSession::take_turn(std::size_t turn) {
     last = co_await attempt(body, record);
     if (!last.retry_after) break;
     run_.log_.refused();
-    if (turn > 0 || tries == LoadRun::kRetries) break;
+    if (!sim::may_retry(turn, tries)) break;
     co_await pause(*last.retry_after);
     if (run_.stopping_) {
       last.outcome = Outcome::unfinished;
@@ -125,10 +117,8 @@ void LoadSession::account(std::size_t turn, sim::RequestRecord& record) {
       stream_.prompt_tokens() ? TokenCount(*stream_.prompt_tokens()) : session_.prompt_tokens(turn);
   record.cached = TokenCount(stream_.cached_tokens().value_or(0));
   record.output = TokenCount(stream_.completion_tokens());
-  const bool shared_known = !run_.shared_seen_.insert(session_.shared_text).second;
-  if (turn == 0 && shared_known) known_ = session_.shared;
-  record.cacheable = whole_blocks(std::min(known_, record.prompt - TokenCount(1)));
-  known_ = record.prompt + record.output - TokenCount(1);
+  record.cacheable =
+      cacheable_.answered(session_, turn, record.prompt, record.output, run_.shared_seen_);
 }
 
 Task<LoadSession::Attempt> LoadSession::attempt(const std::string& body,

@@ -7,6 +7,7 @@
 #include "app/load/conversation.h"
 #include "app/load/load_run.h"
 #include "net/http_client.h"
+#include "sim/client_rules.h"
 
 namespace turnpike::app {
 
@@ -42,7 +43,7 @@ class LoadSession {
   net::Signal pause_signal_;
   std::string id_;
   AnswerStream stream_;
-  TokenCount known_;  // tokens of the conversation that an engine has computed
+  sim::Cacheable cacheable_;
 };
 
 }  // namespace turnpike::app
