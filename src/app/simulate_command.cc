@@ -1,5 +1,6 @@
 #include "app/simulate_command.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -73,7 +74,7 @@ sim::Workload adapted(const Options& options) {
 }
 
 std::vector<std::string> chosen_policies(const Options& options) {
-  if (options.policies != std::vector<std::string>{"all"}) return options.policies;
+  if (std::ranges::find(options.policies, "all") == options.policies.end()) return options.policies;
   const auto names = core::preset_names();
   return {names.begin(), names.end()};
 }
@@ -201,7 +202,7 @@ slowest one that finished, or its own time if longer.)");
       command->add_option("--concurrency", options->concurrency, "Closed loop: sessions at a time")
           ->check(CLI::Range(1, 1'000'000));
   command->add_option("--rate", options->rate, "Open loop: new sessions per second")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1e-6, 1e6))
       ->excludes(concurrency);
   command->add_option("--rate-factor", options->rate_factor, "Open loop: times the rate")
       ->check(CLI::PositiveNumber)
@@ -209,7 +210,7 @@ slowest one that finished, or its own time if longer.)");
   command
       ->add_option("--duration", options->duration_s,
                    "Seconds; the first 15 % are not reported unless --sessions is given")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(0.001, 1e8));
   command->add_option("--lag", options->lag_s, "Seconds that gauges are old when they are scraped")
       ->check(CLI::Range(0.0, 3600.0))
       ->capture_default_str();

@@ -81,7 +81,7 @@ Json to_json(const ResultFile& file) {
 
 std::string table(const std::vector<RunResult>& runs) {
   std::string text = fmt::format(
-      "{:<16} {:<14} {:>11} {:>6} {:>7} {:>7} {:>6} {:>6}  {:>29}  {:>15}  {:>6} {:>9} {:>8}\n",
+      "{:<16} {:<20} {:>11} {:>6} {:>7} {:>7} {:>6} {:>6}  {:>29}  {:>15}  {:>6} {:>9} {:>8}\n",
       "workload", "policy", "done/sent", "failed", "killed", "sess/m", "tok/s", "hit %",
       "TTFT mean/p50/p90/p99 ms", "E2E mean/p99 ms", "ITL ms", "slow p95", "wait max");
   for (const RunResult& r : runs) {
@@ -90,7 +90,7 @@ std::string table(const std::vector<RunResult>& runs) {
                     r.ttft_s.p90 * 1e3, r.ttft_s.p99 * 1e3);
     const std::string e2e = fmt::format("{:.0f}/{:.0f}", r.e2e_s.mean * 1e3, r.e2e_s.p99 * 1e3);
     fmt::format_to(std::back_inserter(text),
-                   "{:<16} {:<14} {:>11} {:>5.1f}% {:>7} {:>7.1f} {:>6.0f} {:>6.1f}  {:>29}  "
+                   "{:<16} {:<20} {:>11} {:>5.1f}% {:>7} {:>7.1f} {:>6.0f} {:>6.1f}  {:>29}  "
                    "{:>15}  {:>6.1f} {:>9.2f} {:>7.1f}s\n",
                    r.workload, r.policy,
                    fmt::format("{}/{}", r.requests.finished, r.requests.submitted),
