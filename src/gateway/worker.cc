@@ -40,6 +40,7 @@ Worker::Worker(int index, const Shared& shared, WorkerMetrics& metrics)
                    .idle_time = shared.clock.real(shared.settings.upstream_idle)},
       gate_(reactor_),
       background_(reactor_),
+      ending_(reactor_),
       alarm_(shared.owner),
       random_(shared.settings.hash_seed.value + static_cast<std::uint64_t>(index)) {
   upstreams_ = std::make_unique<net::ConnectionPool>(reactor_, background_, pool_limits_);
@@ -79,7 +80,7 @@ void Worker::drain() {
     if (std::exchange(draining_, true)) return;
     for (const auto& listener : listeners_) listener->close();
     for (net::ServerConnection* connection : connections_) connection->stop_when_idle();
-    reactor_.spawn(background_, finish());
+    reactor_.spawn(ending_, finish());
   });
 }
 
@@ -96,6 +97,7 @@ void Worker::abort() {
 net::Task<void> Worker::finish() {
   co_await gate_.drained();
   upstreams_->close();
+  co_await background_.drained();
   shared_.drained();
 }
 

@@ -106,8 +106,9 @@ class Worker final : public DecisionSink {
   net::ServerLimits server_limits_;
   net::ConnectionPoolLimits pool_limits_;
   net::Reactor reactor_;
-  net::Gate gate_;
+  net::Gate gate_;  // of the connections
   net::Gate background_;
+  net::Gate ending_;
   Alarm alarm_;
   std::unique_ptr<net::ConnectionPool> upstreams_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
