@@ -61,8 +61,10 @@ double ResidentSet::room(const Endpoint& endpoint, double need, bool adds_sessio
   return own.capacity - shared(endpoint) - own.used() - foreign - need - growth_.value() * sessions;
 }
 
-bool ResidentSet::has_slot(const Endpoint& endpoint, TimePoint now) const {
-  const int slots = endpoint.ledger.slots(now);
+// Only a configured number of slots counts. An engine also has requests waiting while it spends its steps on prompts; the number
+// running then would become a limit that nothing could ever disprove, because nothing more is sent.
+bool ResidentSet::has_slot(const Endpoint& endpoint) {
+  const int slots = endpoint.spec.slots;
   return slots == 0 || endpoint.ledger.leases() + endpoint.ledger.foreign() < slots;
 }
 
@@ -79,7 +81,7 @@ bool ResidentSet::can_run(const Request& request, const Endpoint& endpoint) cons
 bool ResidentSet::admits(const Request& request, const Endpoint& endpoint, TimePoint now) const {
   if (!endpoint.dispatchable || endpoint.sheds_until > now || endpoint.account == nullptr)
     return false;
-  if (!has_slot(endpoint, now)) return false;
+  if (!has_slot(endpoint)) return false;
   // What never fits beside others goes where nothing else is.
   if (endpoint.ledger.leases() == 0 && endpoint.account->by_idleness.empty()) return true;
   return can_run(request, endpoint) &&

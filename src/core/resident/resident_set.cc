@@ -147,7 +147,7 @@ ResidentSet::Choice ResidentSet::next_resident(TimePoint now) {
   for (const auto& [id, endpoint] : fleet_->all()) {
     ResidentAccount* own = endpoint->account.get();
     if (own == nullptr || own->residents.empty() || !usable(*endpoint, now) ||
-        !has_slot(*endpoint, now))
+        !has_slot(*endpoint))
       continue;
     const bool yields =
         seat_.endpoint == endpoint.get() && own->turns_past_seat >= params_.max_resident_turns;
@@ -178,7 +178,7 @@ ResidentSet::Choice ResidentSet::next_other(TimePoint now) {
     best = {.request = request, .endpoint = endpoint, .why = why};
   };
   for (const auto& [id, endpoint] : fleet_->all()) {
-    if (!usable(*endpoint, now) || endpoint.get() == seat_.endpoint || !has_slot(*endpoint, now))
+    if (!usable(*endpoint, now) || endpoint.get() == seat_.endpoint || !has_slot(*endpoint))
       continue;
     ResidentAccount& own = account(*endpoint);
     if (own.bound.empty()) continue;
@@ -197,7 +197,7 @@ ResidentSet::Choice ResidentSet::next_other(TimePoint now) {
   for (const auto& [model, line] : free_) {
     double most = -1;
     fleet_->for_each_serving(model, [&](Endpoint& endpoint) {
-      if (!usable(endpoint, now) || &endpoint == seat_.endpoint || !has_slot(endpoint, now)) return;
+      if (!usable(endpoint, now) || &endpoint == seat_.endpoint || !has_slot(endpoint)) return;
       account(endpoint);  // made at first sight
       most = std::max(most, is_alone(endpoint) ? 1e15 : room(endpoint, 0, false));
     });

@@ -91,7 +91,7 @@ class ResidentSet {
   [[nodiscard]] double own_tokens(const Request& request, const Endpoint& endpoint) const;
   [[nodiscard]] double need(const Request& request, const Endpoint& endpoint) const;
   [[nodiscard]] double room(const Endpoint& endpoint, double need, bool adds_session) const;
-  [[nodiscard]] bool has_slot(const Endpoint& endpoint, TimePoint now) const;
+  [[nodiscard]] static bool has_slot(const Endpoint& endpoint);
   [[nodiscard]] bool can_run(const Request& request, const Endpoint& endpoint) const;
   [[nodiscard]] bool admits(const Request& request, const Endpoint& endpoint, TimePoint now) const;
 

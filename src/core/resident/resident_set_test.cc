@@ -62,6 +62,27 @@ TEST(ResidentSet, APlaceIsKeptForAWhileOnly) {
   EXPECT_THAT(pool.went(), ElementsAre(2)) << "hold is about ten seconds";
 }
 
+TEST(ResidentSet, RequestsThatWaitForAPromptToBeComputedAreNoSignOfFullSlots) {
+  PoolUnderTest pool(residents());
+  pool.endpoint(1);
+  pool.submit(1, {.session = 1, .prompt = 1000});
+  pool.submit(2, {.session = 2, .prompt = 1000});
+  pool.forget();
+  pool.pass(seconds(1));
+  pool.observe(1, 1, 1);  // the engine spends its steps on the first
+  pool.submit(3, {.session = 3, .prompt = 1000});
+  EXPECT_THAT(pool.went(), ElementsAre(3));
+}
+
+TEST(ResidentSet, ConfiguredSlotsAreALimit) {
+  PoolUnderTest pool(residents());
+  pool.endpoint(1, {1}, 2);
+  for (unsigned id = 1; id <= 3; ++id) pool.submit(id, {.session = id, .prompt = 1000});
+  EXPECT_THAT(pool.went(), ElementsAre(1, 2));
+  pool.settle(1);
+  EXPECT_THAT(pool.went(), ElementsAre(3));
+}
+
 TEST(ResidentSet, WhatCanNeverFitGoesAlone) {
   PoolUnderTest pool(residents());
   pool.endpoint(1);
