@@ -41,6 +41,7 @@ struct Options {
   double rate_factor = 1;
   double lag_s = 0.1;
   double delay_ms = 0.5;
+  int slots = 0;
   std::uint64_t seed = 1;
   std::uint32_t seeds = 1;
 };
@@ -127,6 +128,7 @@ int run(const Options& options) {
   params.workload = adapted(options);
   params.network_delay = from_seconds(options.delay_ms * 1e-3);
   params.lag = from_seconds(options.lag_s);
+  params.told_slots = options.slots;
   Progress progress;
   for (const std::string& policy : chosen_policies(options)) {
     params.policy = *core::preset(policy);
@@ -216,6 +218,11 @@ slowest one that finished, or its own time if longer.)");
       ->capture_default_str();
   command->add_option("--network-delay", options->delay_ms, "Milliseconds to an engine, each way")
       ->check(CLI::Range(0.0, 60'000.0))
+      ->capture_default_str();
+  command
+      ->add_option("--slots", options->slots,
+                   "What the gateway is told that a replica runs at once; 0: it learns it")
+      ->check(CLI::Range(0, 100'000))
       ->capture_default_str();
   command->add_option("--seed", options->seed, "The first seed")->capture_default_str();
   command->add_option("--seeds", options->seeds, "Runs with so many seeds; prints the medians")

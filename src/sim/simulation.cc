@@ -64,8 +64,11 @@ Simulation::Simulation(SimulationParams params)
     replicas_.push_back({.engine = engine::Engine({.profile = profile_,
                                                    .kv_tokens = TokenCount(workload.kv_tokens),
                                                    .max_num_seqs = workload.max_num_seqs})});
-    pool_.add_endpoint(
-        {.id = endpoint_of(i), .name = "replica-" + std::to_string(i), .models = {kModel}}, now_);
+    pool_.add_endpoint({.id = endpoint_of(i),
+                        .name = "replica-" + std::to_string(i),
+                        .models = {kModel},
+                        .slots = params_.told_slots},
+                       now_);
     // A gateway asks everyone once before it is ready, then each at a moment of its own.
     pool_.observe(endpoint_of(i), gauges_of(replicas_[i].engine), now_, now_);
     queue_.push(now_ + params_.scrape_interval * (i + 1) / workload.replicas, EventKind::sample, 0,

@@ -28,6 +28,8 @@ struct SimulationParams {
   Duration network_delay = std::chrono::microseconds(500);  // between gateway and engine, each way
   Duration scrape_interval = std::chrono::seconds(1);
   Duration lag = std::chrono::milliseconds(100);  // how old gauges are when they are scraped
+  int told_slots =
+      0;  // how many requests the gateway is told that a replica runs at once; 0: not told
 };
 
 // A workload in front of a pool in front of engines, in discrete time. The pool is the gateway's own core and the engines are
