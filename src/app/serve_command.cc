@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include "admin/admin_api.h"
 #include "app/config_commands.h"
@@ -67,6 +68,15 @@ Expected<std::unique_ptr<telemetry::AccessLog>> open_access_log(
   return std::make_unique<telemetry::AccessLog>(format, config.queue, std::move(*sink));
 }
 
+// A gateway takes and gives back blocks of a prompt's size all day. As it comes, glibc returns each of them to the system and
+// faults its pages in again for the next one: a third of the cost of a 1 MiB prompt. So bodies up to 8 MiB come from the heap,
+// and up to 64 MiB of it (for each thread) are kept.
+void keep_freed_memory() {
+  ::mallopt(M_MMAP_THRESHOLD, 8 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
+  ::mallopt(M_MXFAST, 0);  // no fast bins: they are merged again whenever a large block is freed
+}
+
 net::Task<void> shut_down(gateway::Gateway& gateway, admin::AdminApi& admin) {
   co_await gateway.drain();
   admin.abort_all();
@@ -92,6 +102,7 @@ int run(const Options& options) {
     fmt::print(stderr, "{}\n", error.message);
     return status;
   };
+  keep_freed_memory();
   const ScaledClock clock(config.speed);
   net::Reactor control;
   net::Gate gate(control);

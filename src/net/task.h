@@ -2,9 +2,12 @@
 
 #include <cassert>
 #include <coroutine>
+#include <cstddef>
 #include <exception>
 #include <optional>
 #include <utility>
+
+#include "net/frame_cache.h"
 
 namespace turnpike::net {
 
@@ -26,6 +29,9 @@ struct FinalAwaiter {
 struct PromiseBase {
   std::coroutine_handle<> continuation = std::noop_coroutine();
   std::exception_ptr exception;
+
+  static void* operator new(std::size_t size) { return FrameCache::allocate(size); }
+  static void operator delete(void* frame, std::size_t size) { FrameCache::release(frame, size); }
 
   std::suspend_always initial_suspend() noexcept { return {}; }
   FinalAwaiter final_suspend() noexcept { return {}; }
