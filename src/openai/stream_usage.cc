@@ -167,6 +167,12 @@ struct StreamUsage::Parser {
   od::parser parser;
   std::string scratch;
 
+  // Working memory of some kilobytes: a thread's streams share one, because an event is read and forgotten at once.
+  static Parser& of_thread() {
+    static thread_local Parser shared;
+    return shared;
+  }
+
   // False if the payload is no JSON object.
   bool parse(std::string_view payload, od::document& document, od::object& object) {
     if (scratch.capacity() > kKeepScratch) std::string().swap(scratch);
@@ -196,10 +202,10 @@ EventFacts StreamUsage::feed_openai(std::string_view payload) {
   const Glance glance = glance_at(payload);
   if (saw_content_ && !glance.usage && !glance.finish && !glance.error) return facts;
 
-  if (!parser_) parser_ = std::make_unique<Parser>();
+  Parser& parser = Parser::of_thread();
   od::document document;
   od::object object;
-  if (!parser_->parse(payload, document, object)) return facts;
+  if (!parser.parse(payload, document, object)) return facts;
   bool usage_found = false;
   bool has_choices = false;
   bool choices_empty = true;
@@ -252,10 +258,10 @@ EventFacts StreamUsage::feed_openai(std::string_view payload) {
 EventFacts StreamUsage::feed_anthropic(std::string_view payload) {
   EventFacts facts;
   if (saw_content_ && payload.find("content_block_delta") != std::string_view::npos) return facts;
-  if (!parser_) parser_ = std::make_unique<Parser>();
+  Parser& parser = Parser::of_thread();
   od::document document;
   od::object object;
-  if (!parser_->parse(payload, document, object)) return facts;
+  if (!parser.parse(payload, document, object)) return facts;
   for (auto entry : object) {
     od::field field;
     if (std::move(entry).get(field)) break;

@@ -50,7 +50,6 @@ class StreamUsage {
   bool saw_done_ = false;
   bool saw_finish_ = false;
   bool ended_in_tool_call_ = false;
-  std::unique_ptr<Parser> parser_;  // made when first needed
 };
 
 // Usage of an answer that is not a stream, from the last bytes of it: engines write usage behind the text. Holds at most
