@@ -280,7 +280,8 @@ net::Task<RequestLife::Step> RequestLife::relay() {
     note_progress();
     if (left() || !outlet_->offer(out)) co_return client_left();
     out.clear();
-    if (!response_head_.empty()) response_head_ = {};  // sent: a stream that is silent from now on owns no buffer
+    if (!response_head_.empty())
+      response_head_ = {};  // sent: a stream that is silent from now on owns no buffer
     if (state != AnswerRelay::State::more && !outlet_->blocked()) break;
     deadline_.arm(stall_limit());
     // Wait until there is something to do: room at the client's side first, then bytes from the endpoint.

@@ -146,8 +146,7 @@ ResidentSet::Choice ResidentSet::next(TimePoint now) {
 ResidentSet::Choice ResidentSet::next_resident(TimePoint now) {
   for (const auto& [id, endpoint] : fleet_->all()) {
     ResidentAccount* own = endpoint->account.get();
-    if (own == nullptr || own->residents.empty() || !usable(*endpoint, now) ||
-        !has_slot(*endpoint))
+    if (own == nullptr || own->residents.empty() || !usable(*endpoint, now) || !has_slot(*endpoint))
       continue;
     const bool yields =
         seat_.endpoint == endpoint.get() && own->turns_past_seat >= params_.max_resident_turns;
