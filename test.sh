@@ -80,7 +80,7 @@ stage_fuzz() {
     binary=$(find build/fuzz/src -name "$name" -type f -executable)
     if [ -d "tests/corpus/$name" ]; then seeds=("tests/corpus/$name"); fi
     # The target's own findings stop it; libFuzzer's log is shown only then.
-    if "$binary" -max_total_time="${1:-5}" -timeout=10 -artifact_prefix="build/fuzz/$name-" \
+    if "$binary" -seed="$([ $# -gt 0 ] && echo 0 || echo 1)" -max_total_time="${1:-5}" -timeout=10 -artifact_prefix="build/fuzz/$name-" \
       "build/fuzz/corpus/$name" "${seeds[@]}" >"$log" 2>&1; then
       echo "$name: $(grep -c . "$log") lines of log, $(sed -n 's/^Done \([0-9]*\) runs.*/\1 runs/p' "$log")"
     else
