@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "core/pool/recording.h"
 #include "core/pool/state.h"
 
 namespace turnpike::core {
@@ -21,6 +22,7 @@ void lower(std::optional<TimePoint>& least, std::optional<TimePoint> other) {
 // What frees room comes first, then dispatching, then time-outs: a request that can go in the instant of its deadline goes.
 void Pool::advance(TimePoint now) {
   State& s = *state_;
+  s.record<journal::Advanced>(now);
   s.wake_endpoints(now);
   s.sessions.expire(now, kExpiriesPerStep);
   if (s.resident) s.resident->advance(now);

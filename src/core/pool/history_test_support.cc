@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "base/hash_chain.h"
+#include "core/journal/journal_writer.h"
 
 namespace turnpike::core {
 namespace {
@@ -39,7 +40,12 @@ Step random_step(Random& random) {
           .pause_us = random.below(4) == 0 ? static_cast<std::uint32_t>(random.below(400'000)) : 0};
 }
 
-History::History(const PoolParams& params) : params_(params), pool_(params) {
+History::History(const PoolParams& params, JournalWriter* journal)
+    : params_(params), journal_(journal), pool_(params) {
+  if (journal_ != nullptr) {
+    journal_->begin_segment(now_, 0, false);
+    pool_.record_to(*journal_, pools_++, now_);
+  }
   add_endpoint(7);
   add_endpoint(3);
 }
@@ -91,9 +97,14 @@ void History::play(const Step& step) {
   } else if (event < 252) {
     pool_.end_session(SessionKey(choice % kSessions), now_);
   } else if (event == 252) {
-    pool_.set_policy(params_, now_);
+    if (choice % 2 == 0) {
+      pool_.set_policy(params_, now_);
+    } else if (const EndpointId id = pick_endpoint(choice)) {
+      pool_.forget_cache(id, now_);
+    }
   } else if (event == 253) {
     Pool other(params_);
+    if (journal_ != nullptr) other.record_to(*journal_, pools_++, now_);
     const EndpointId id(++endpoints_added_);
     replicas_[id] = {.models = models_of(choice)};
     other.add_endpoint(
@@ -215,6 +226,7 @@ void History::add_endpoint(std::uint32_t choice) {
 
 void History::take_decisions() {
   for (const Decision& decision : pool_.take_decisions()) {
+    decisions_.push_back(decision);
     if (const auto* dispatch = std::get_if<Dispatch>(&decision)) {
       took(*dispatch);
       continue;

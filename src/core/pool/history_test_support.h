@@ -24,7 +24,8 @@ Step random_step(Random& random);
 // books balance after every event.
 class History {
  public:
-  explicit History(const PoolParams& params);
+  // `journal`: where the events are recorded, or nowhere.
+  explicit History(const PoolParams& params, JournalWriter* journal = nullptr);
 
   void play(const Step& step);
   // Makes everything well and lets every request end; nothing may be left over.
@@ -32,6 +33,9 @@ class History {
 
   // What is wrong; empty if nothing is. Nothing more is played after the first fault.
   [[nodiscard]] const std::string& fault() const { return fault_; }
+  // All that was decided, in order.
+  [[nodiscard]] const std::vector<Decision>& decisions() const { return decisions_; }
+  [[nodiscard]] TimePoint now() const { return now_; }
   // A hash of all decisions, for comparing runs.
   [[nodiscard]] std::uint64_t digest() const { return digest_; }
   [[nodiscard]] std::uint64_t dispatches() const { return dispatches_; }
@@ -68,6 +72,8 @@ class History {
   EndpointId pick_endpoint(std::uint32_t choice) const;
 
   PoolParams params_;
+  JournalWriter* journal_;
+  std::uint32_t pools_ = 0;
   Pool pool_;
   TimePoint now_{std::chrono::hours(1)};
   std::map<RequestId, Known> active_;
@@ -76,6 +82,7 @@ class History {
   std::uint32_t endpoints_added_ = 0;
   std::uint64_t dispatches_ = 0;
   std::uint64_t digest_ = 0;
+  std::vector<Decision> decisions_;
   std::string fault_;
 };
 

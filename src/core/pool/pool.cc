@@ -3,6 +3,7 @@
 #include <cassert>
 #include <utility>
 
+#include "core/pool/recording.h"
 #include "core/pool/state.h"
 
 namespace turnpike::core {
@@ -14,6 +15,7 @@ Pool& Pool::operator=(Pool&&) noexcept = default;
 
 void Pool::submit(const Submission& submission, TimePoint now) {
   State& s = *state_;
+  s.record<journal::Submitted>(now, submission);
   // Whether it may wait is decided before it does, but matters only if it has to: a request for an idle model goes at once,
   // however many wait for another.
   const std::optional<RejectReason> refusal = s.queue.refusal(s.params.limits, submission);
@@ -30,10 +32,20 @@ bool Pool::is_dispatched(RequestId id) const {
   return request != nullptr && request->dispatched();
 }
 
+bool Pool::knows(RequestId id) const {
+  return state_->find(id) != nullptr;
+}
+
+void Pool::record_to(JournalWriter& journal, std::uint32_t number, TimePoint now) {
+  state_->recording = {.journal = &journal, .number = number};
+  state_->record<journal::Opened>(now, state_->params);
+}
+
 bool Pool::cancel(RequestId id, TimePoint now) {
   State& s = *state_;
   Request* request = s.find(id);
   if (request == nullptr || request->dispatched()) return false;
+  s.record<journal::Cancelled>(now, id);
   s.leave_queue(*request, now);
   ++s.counters.cancelled_queued;
   s.remembered.remember(s.params.retry, request->submission, request->arrival.at, now);
@@ -46,6 +58,7 @@ void Pool::first_token(RequestId id, TimePoint now) {
   State& s = *state_;
   Request* request = s.find(id);
   if (request == nullptr || !request->dispatched()) return;
+  s.record<journal::FirstToken>(now, id);
   if (request->first_token_at == TimePoint::max()) {
     request->first_token_at = now;
     request->endpoint->ttft.add(to_seconds(now - request->lease.taken_at()));
@@ -63,6 +76,7 @@ void Pool::settle(RequestId id, const Settlement& settlement, TimePoint now) {
   Request* request = s.find(id);
   assert(request != nullptr && request->dispatched());
   if (request == nullptr || !request->dispatched()) return;
+  s.record<journal::Settled>(now, id, settlement);
 
   Endpoint& endpoint = *request->endpoint;
   const std::int64_t output = settlement.usage.output_tokens.value_or(TokenCount(0)).value();
@@ -98,6 +112,7 @@ void Pool::settle(RequestId id, const Settlement& settlement, TimePoint now) {
 void Pool::observe(EndpointId id, const Gauges& gauges, TimePoint scraped_at, TimePoint now) {
   Endpoint* endpoint = state_->fleet.find(id);
   if (endpoint == nullptr || endpoint->removed) return;
+  state_->record<journal::Observed>(now, id, gauges, scraped_at);
   endpoint->ledger.observe(gauges, scraped_at, now);
   const bool waits = gauges.waiting.value_or(0) > state_->params.admission.waiting_tolerance;
   endpoint->adaptive.observe(waits, endpoint->ledger.leases() >= endpoint->adaptive.value(), now);
@@ -107,11 +122,13 @@ void Pool::observe(EndpointId id, const Gauges& gauges, TimePoint scraped_at, Ti
 }
 
 void Pool::add_endpoint(const EndpointSpec& spec, TimePoint now) {
+  state_->record<journal::EndpointAdded>(now, spec);
   state_->fleet.add(spec, now);
   state_->dispatch_all(now);
 }
 
 void Pool::remove_endpoint(EndpointId id, TimePoint now) {
+  state_->record<journal::EndpointRemoved>(now, id);
   if (Endpoint* endpoint = state_->fleet.find(id)) {
     if (state_->resident) state_->resident->lose(*endpoint);
     state_->fleet.remove(*endpoint, now);
@@ -122,6 +139,7 @@ void Pool::remove_endpoint(EndpointId id, TimePoint now) {
 void Pool::set_draining(EndpointId id, bool draining, TimePoint now) {
   Endpoint* endpoint = state_->fleet.find(id);
   if (endpoint == nullptr || endpoint->removed) return;
+  state_->record<journal::DrainingSet>(now, id, draining);
   endpoint->draining = draining;
   state_->fleet.refresh(*endpoint, now);
   state_->dispatch_all(now);
@@ -130,6 +148,7 @@ void Pool::set_draining(EndpointId id, bool draining, TimePoint now) {
 void Pool::set_models(EndpointId id, std::vector<ModelId> models, TimePoint now) {
   Endpoint* endpoint = state_->fleet.find(id);
   if (endpoint == nullptr || endpoint->removed) return;
+  state_->record<journal::ModelsSet>(now, id, models);
   if (state_->resident) state_->resident->lose(*endpoint);
   state_->fleet.set_models(*endpoint, std::move(models), now);
   state_->dispatch_all(now);
@@ -138,12 +157,14 @@ void Pool::set_models(EndpointId id, std::vector<ModelId> models, TimePoint now)
 void Pool::set_healthy(EndpointId id, bool healthy, TimePoint now) {
   Endpoint* endpoint = state_->fleet.find(id);
   if (endpoint == nullptr || endpoint->removed) return;
+  state_->record<journal::HealthSet>(now, id, healthy);
   endpoint->healthy = healthy;
   state_->fleet.refresh(*endpoint, now);
   state_->dispatch_all(now);
 }
 
 void Pool::forget_cache(EndpointId id, TimePoint now) {
+  state_->record<journal::CacheForgotten>(now, id);
   if (Endpoint* endpoint = state_->fleet.find(id)) {
     endpoint->prefixes->clear();
     if (state_->resident) state_->resident->lose(*endpoint);
@@ -153,6 +174,7 @@ void Pool::forget_cache(EndpointId id, TimePoint now) {
 
 void Pool::end_session(SessionKey key, TimePoint now) {
   State& s = *state_;
+  s.record<journal::SessionEnded>(now, key);
   s.tracker.forget(key);
   if (Session* session = s.sessions.find(key)) {
     s.release_hold(*session, now);
@@ -164,6 +186,7 @@ void Pool::end_session(SessionKey key, TimePoint now) {
 
 void Pool::set_policy(const PoolParams& params, TimePoint now) {
   State& s = *state_;
+  s.record<journal::PolicySet>(now, params);
   std::vector<Request*> waiting = s.withdraw_all();
   s.params = params;
   s.use_policy();
@@ -176,6 +199,7 @@ void Pool::set_policy(const PoolParams& params, TimePoint now) {
 
 void Pool::absorb(Pool&& other, TimePoint now) {
   if (&other == this) return;
+  state_->record<journal::Absorbed>(now, other.state_->recording.number);
   state_->absorb(*other.state_, now);
   other = Pool(other.state_->params);
   state_->dispatch_all(now);

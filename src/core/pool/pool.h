@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +13,8 @@
 #include "core/preset/preset.h"
 
 namespace turnpike::core {
+
+class JournalWriter;
 
 // A pool: endpoints and the one queue in front of them, as an event machine. Events are method
 // calls with the time they happened; after every event the pool dispatches until nothing more can
@@ -55,6 +58,8 @@ class Pool {
   [[nodiscard]] std::optional<TimePoint> next_deadline() const;
   // Dispatched and neither settled nor failed since.
   [[nodiscard]] bool is_dispatched(RequestId request) const;
+  // Submitted and not ended.
+  [[nodiscard]] bool knows(RequestId request) const;
 
   // Takes over the endpoints, requests and sessions of a pool that turned out to share a model with
   // this one: queues merge by arrival, ledgers are kept, the policy is this pool's. `other` is left
@@ -63,6 +68,10 @@ class Pool {
 
   // What was decided since the last call, in order.
   [[nodiscard]] std::vector<Decision> take_decisions();
+
+  // Writes every event from now on into the journal, as happening to the pool with this number. The journal must outlive the pool.
+  // An absorbed pool must have been recorded in the same journal.
+  void record_to(JournalWriter& journal, std::uint32_t number, TimePoint now);
 
   // --- views: copies, bounded by `limit` ---
   [[nodiscard]] PoolView view(TimePoint now) const;

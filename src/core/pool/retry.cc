@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/pool/recording.h"
 #include "core/pool/state.h"
 
 namespace turnpike::core {
@@ -28,6 +29,7 @@ void Pool::failed(RequestId id, FailureKind kind, TimePoint now) {
   Request* request = s.find(id);
   assert(request != nullptr && request->dispatched());
   if (request == nullptr || !request->dispatched()) return;
+  s.record<journal::Failed>(now, id, kind);
 
   Endpoint& endpoint = *request->endpoint;
   if (kind == FailureKind::saturated) {

@@ -58,12 +58,21 @@ struct Pool::State {
   std::vector<SessionKey> waiting_holders;
   std::uint64_t submissions = 0;
   std::size_t in_flight = 0;
-  std::size_t retried = 0;      // active requests that have failed somewhere
+  std::size_t retried = 0;  // active requests that have failed somewhere
+  // Where events are written down, under which number; null: nowhere.
+  struct {
+    JournalWriter* journal = nullptr;
+    std::uint32_t number = 0;
+  } recording;
   std::uint32_t last_turn = 0;  // ordinal of the endpoint that round-robin chose last
 
   std::vector<Candidate> candidates;  // scratch
   std::vector<Endpoint*> candidate_endpoints;
   ChoiceScratch scratch;
+
+  // recording.h
+  template <typename E, typename... Members>
+  void record(TimePoint now, const Members&... members);
 
   // requests.cc: life and death of a request, and its session's part in it
   Request& create(const Submission& submission, TimePoint now);
