@@ -3,15 +3,33 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <utility>
 
 #include "core/placement/scorers.h"
 
 namespace turnpike::core {
+namespace {
 
-std::size_t choose(const PlacementParams& params, std::span<const Candidate> candidates,
-                   std::uint64_t subject, std::uint64_t request, ChoiceScratch& scratch) {
+struct Contender {
+  double total = 0;
+  int leases = 0;
+  TokenCount backlog;
+  std::uint64_t attraction = 0;
+
+  [[nodiscard]] bool beats(const Contender& other) const {
+    if (total != other.total) return total > other.total;
+    if (leases != other.leases) return leases < other.leases;
+    if (backlog != other.backlog) return backlog < other.backlog;
+    return attraction > other.attraction;
+  }
+};
+
+}  // namespace
+
+Chosen choose(const PlacementParams& params, std::span<const Candidate> candidates,
+              std::uint64_t subject, std::uint64_t request, ChoiceScratch& scratch) {
   assert(!candidates.empty());
-  if (candidates.size() == 1) return 0;
+  if (candidates.size() == 1) return {};
   const std::size_t n = candidates.size();
   scratch.scores.resize(n);
   scratch.totals.assign(n, 0.0);
@@ -33,17 +51,28 @@ std::size_t choose(const PlacementParams& params, std::span<const Candidate> can
 
   const double highest = *std::ranges::max_element(scratch.totals);
   const double good_enough = highest - params.tie * std::abs(highest);
-  std::size_t best = n;
-  const auto better = [&](const Candidate& a, const Candidate& b) {
-    if (a.leases != b.leases) return a.leases < b.leases;
-    if (a.backlog != b.backlog) return a.backlog < b.backlog;
-    return rendezvous_weight(subject, a.name_hash) > rendezvous_weight(subject, b.name_hash);
-  };
+  Chosen chosen;
+  Contender best;
+  Contender second;
   for (std::size_t i = 0; i < n; ++i) {
-    if (scratch.totals[i] < good_enough) continue;
-    if (best == n || better(candidates[i], candidates[best])) best = i;
+    const double total = scratch.totals[i];
+    // All that are good enough are equal, and load decides.
+    const Contender next{.total = total >= good_enough ? highest : total,
+                         .leases = candidates[i].leases,
+                         .backlog = candidates[i].backlog,
+                         .attraction = rendezvous_weight(subject, candidates[i].name_hash)};
+    if (i == 0 || next.beats(best)) {
+      if (i > 0) chosen.runner_up = chosen.best;
+      second = std::exchange(best, next);
+      chosen.best = i;
+    } else if (chosen.runner_up == Chosen::kNone || next.beats(second)) {
+      second = next;
+      chosen.runner_up = i;
+    }
   }
-  return best;
+  chosen.score = scratch.totals[chosen.best];
+  chosen.runner_up_score = scratch.totals[chosen.runner_up];
+  return chosen;
 }
 
 }  // namespace turnpike::core

@@ -17,10 +17,19 @@ struct ChoiceScratch {
   std::vector<double> weights;
 };
 
+struct Chosen {
+  static constexpr std::size_t kNone = ~std::size_t{0};
+
+  std::size_t best = 0;
+  std::size_t runner_up = kNone;  // whom the same rule puts second
+  double score = 0;               // weighted means; 0 where there was no choice
+  double runner_up_score = 0;
+};
+
 // The best of at least one candidate: the highest weighted mean over the scorers that do not abstain; among those within
 // params.tie of the best, the least loaded (leases, then backlog); among equals, the most attractive to `subject`. Deterministic,
 // and independent of the order of the candidates.
-std::size_t choose(const PlacementParams& params, std::span<const Candidate> candidates,
-                   std::uint64_t subject, std::uint64_t request, ChoiceScratch& scratch);
+Chosen choose(const PlacementParams& params, std::span<const Candidate> candidates,
+              std::uint64_t subject, std::uint64_t request, ChoiceScratch& scratch);
 
 }  // namespace turnpike::core

@@ -21,7 +21,7 @@ std::vector<double> scores(Scorer scorer, const Candidates& candidates, std::uin
 std::size_t chosen(const PlacementParams& params, const Candidates& candidates,
                    std::uint64_t subject = 1) {
   ChoiceScratch scratch;
-  return choose(params, candidates, subject, subject, scratch);
+  return choose(params, candidates, subject, subject, scratch).best;
 }
 
 Candidate with_leases(int leases, std::uint64_t name = 0) {

@@ -29,11 +29,11 @@ bool Pool::State::dispatch_next(TimePoint now) {
     request = first.request;
   }
   if (request == nullptr) return false;
-  Endpoint* endpoint = place(*request, now);
-  assert(endpoint != nullptr);
+  const Placed placed = place(*request, now);
+  assert(placed.endpoint != nullptr);
   if (queue.dispatched(*request, now)) ++counters.overtakes;
   wait_over(*request);
-  dispatch(*request, *endpoint, now);
+  dispatch(*request, *placed.endpoint, now, placed.weighing);
   return true;
 }
 
@@ -63,9 +63,9 @@ bool Pool::State::dispatch_holder(TimePoint now) {
 }
 
 // The best endpoint for a request among those that have room for it; null if none has.
-Endpoint* Pool::State::place(const Request& request, TimePoint now) {
+Pool::State::Placed Pool::State::place(const Request& request, TimePoint now) {
   fleet.collect(request.submission.model, request.boosted, request.tried, candidate_endpoints);
-  if (candidate_endpoints.empty()) return nullptr;
+  if (candidate_endpoints.empty()) return {};
   const EndpointId bound =
       request.session == nullptr ? EndpointId::none() : request.session->endpoint;
   candidates.clear();
@@ -73,7 +73,15 @@ Endpoint* Pool::State::place(const Request& request, TimePoint now) {
     candidates.push_back(candidate(request, *endpoint, bound, now));
   const std::uint64_t id = request.submission.id.value();
   const std::uint64_t subject = request.session == nullptr ? id : request.session->key.value();
-  return candidate_endpoints[choose(params.placement, candidates, subject, id, scratch)];
+  const Chosen chosen = choose(params.placement, candidates, subject, id, scratch);
+  Placed placed{.endpoint = candidate_endpoints[chosen.best],
+                .weighing = {.candidates = static_cast<std::uint32_t>(candidates.size())}};
+  if (chosen.runner_up != Chosen::kNone) {
+    placed.weighing.score = chosen.score;
+    placed.weighing.runner_up = candidate_endpoints[chosen.runner_up]->spec.id;
+    placed.weighing.runner_up_score = chosen.runner_up_score;
+  }
+  return placed;
 }
 
 Candidate Pool::State::candidate(const Request& request, const Endpoint& endpoint, EndpointId bound,
@@ -100,10 +108,27 @@ Candidate Pool::State::candidate(const Request& request, const Endpoint& endpoin
   return c;
 }
 
+// What is known before anything is taken.
+Explanation Pool::State::explain(const Request& request, const Endpoint& endpoint,
+                                 const Weighing& weighing) const {
+  Explanation explanation{.ahead = request.ticket.ahead,
+                          .overtook = request.ticket.still_ahead,
+                          .overtaken = request.ticket.overtaken,
+                          .weighing = weighing,
+                          .uncached = uncached(request, endpoint)};
+  if (resident && endpoint.account != nullptr) {
+    const ResidentSet::Fit fit = resident->fit_of(request, endpoint);
+    explanation.need = TokenCount(static_cast<std::int64_t>(fit.need));
+    explanation.room = TokenCount(static_cast<std::int64_t>(fit.room));
+  }
+  return explanation;
+}
+
 void Pool::State::dispatch(Request& request, Endpoint& endpoint, TimePoint now,
-                           std::optional<Why> given) {
-  const TokenCount expected = uncached(request, endpoint);
-  request.lease = endpoint.ledger.take(request.submission.prompt_tokens, expected, now);
+                           const Weighing& weighing, std::optional<Why> given) {
+  const Explanation explanation = explain(request, endpoint, weighing);
+  request.ticket = {};
+  request.lease = endpoint.ledger.take(request.submission.prompt_tokens, explanation.uncached, now);
   request.endpoint = &endpoint;
   request.is_probe = endpoint.breaker.state(now) == BreakerState::half_open;
   endpoint.breaker.request_sent(now);
@@ -139,7 +164,8 @@ void Pool::State::dispatch(Request& request, Endpoint& endpoint, TimePoint now,
                                   .why = reason,
                                   .attempt = request.attempt,
                                   .waited = now - request.arrival.at,
-                                  .rebound = rebound});
+                                  .rebound = rebound,
+                                  .explanation = explanation});
 }
 
 Why Pool::State::why(const Request& request, TimePoint now) const {

@@ -82,6 +82,34 @@ struct EndpointSpec {
 enum class Why : std::uint8_t { resident, boosted, cold, bypass, seat, deadline };
 inline constexpr std::size_t kWhyCount = 6;
 
+// How the endpoint was chosen among those that had room. The score is the weighted mean of the placement's scorers, the highest
+// wins; under `resident-set` it is the cost of placing the request there, the least wins.
+struct Weighing {
+  std::uint32_t candidates =
+      0;  // endpoints that could take it; 0: it had its place (its session's slot, cache or seat)
+  double score = 0;
+  EndpointId runner_up;  // the second best; none: there was no choice
+  double runner_up_score = 0;
+
+  friend bool operator==(const Weighing&, const Weighing&) = default;
+};
+
+// Why a request went when and where it went, in numbers. Requests are counted among those that wait for its model, in the order
+// in which they began to wait (O(log n)); a retry that goes on without waiting has no place among them, and zeros.
+struct Explanation {
+  std::uint32_t ahead = 0;     // waited already when it began to
+  std::uint32_t overtook = 0;  // of those, still wait: it went before them
+  // Began to wait later and went first. Exact unless others gave up or were refused meanwhile; then it may count those.
+  std::uint32_t overtaken = 0;
+  Weighing weighing;
+  TokenCount uncached;  // of its prompt, expected to be computed there
+  // Under `resident-set`: what it takes of the endpoint's account with the reserve for its answer, and what was free before that.
+  std::optional<TokenCount> need;
+  std::optional<TokenCount> room;
+
+  friend bool operator==(const Explanation&, const Explanation&) = default;
+};
+
 struct Dispatch {
   RequestId request;
   EndpointId endpoint;
@@ -89,6 +117,7 @@ struct Dispatch {
   int attempt = 1;       // 1 for the first endpoint
   Duration waited{0};    // since its (first) arrival
   bool rebound = false;  // the session moved away from the endpoint that held it
+  Explanation explanation;
 };
 
 enum class RejectReason : std::uint8_t {

@@ -10,6 +10,7 @@
 #include "core/pool/events.h"
 #include "core/queue/linked_list.h"
 #include "core/queue/rank.h"
+#include "core/queue/wait_line.h"
 #include "core/resident/resident_part.h"
 
 namespace turnpike::core {
@@ -39,6 +40,7 @@ struct Request : Link<Request, OfQueue>,
   std::uint64_t recency = 0;     // of its session's completion, if boosted
   std::int64_t order_value = 0;  // see order_value()
   TimePoint starves_at = TimePoint::max();
+  WaitTicket ticket;     // see WaitLine
   bool rescued = false;  // it went because it had waited too long
   Rank rank;
 

@@ -23,7 +23,7 @@ bool Pool::State::dispatch_by_residency(TimePoint now) {
   if (choice.request == nullptr) return false;
   queue.dispatched(*choice.request, now);
   wait_over(*choice.request);
-  dispatch(*choice.request, *choice.endpoint, now, choice.why);
+  dispatch(*choice.request, *choice.endpoint, now, choice.weighing, choice.why);
   return true;
 }
 

@@ -50,9 +50,9 @@ void Pool::failed(RequestId id, FailureKind kind, TimePoint now) {
 
   if (!s.may_retry(*request)) {
     s.reject(*request, RejectReason::attempts_exhausted, now);
-  } else if (Endpoint* other = s.place(*request, now)) {
+  } else if (const auto placed = s.place(*request, now); placed.endpoint != nullptr) {
     request->enqueued = now;
-    s.dispatch(*request, *other, now);
+    s.dispatch(*request, *placed.endpoint, now, placed.weighing);
   } else if (kind == FailureKind::saturated) {
     s.reject(*request, RejectReason::saturated, now);
   } else {

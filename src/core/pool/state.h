@@ -95,11 +95,17 @@ struct Pool::State {
   void dispatch_all(TimePoint now);
   bool dispatch_next(TimePoint now);
   bool dispatch_holder(TimePoint now);
-  Endpoint* place(const Request& request, TimePoint now);
+  struct Placed {
+    Endpoint* endpoint = nullptr;
+    Weighing weighing;
+  };
+  Placed place(const Request& request, TimePoint now);
   Candidate candidate(const Request& request, const Endpoint& endpoint, EndpointId bound,
                       TimePoint now) const;
-  void dispatch(Request& request, Endpoint& endpoint, TimePoint now,
+  void dispatch(Request& request, Endpoint& endpoint, TimePoint now, const Weighing& weighing = {},
                 std::optional<Why> reason = {});
+  Explanation explain(const Request& request, const Endpoint& endpoint,
+                      const Weighing& weighing) const;
   Why why(const Request& request, TimePoint now) const;
 
   // grace.cc: slots held for a session's next turn

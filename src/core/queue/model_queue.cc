@@ -60,6 +60,22 @@ void ModelQueue::list(std::size_t limit, TimePoint now, std::vector<const Reques
   }
 }
 
+void ModelQueue::begins_to_wait(Request& request) {
+  if (line_.full()) {
+    line_.start_over();
+    for (Request* r = by_wait.first(); r != nullptr; r = LinkedList<Request, OfModel>::after(*r)) {
+      line_.number_again(r->ticket);
+    }
+  }
+  line_.enter(request.ticket);
+  by_wait.push_back(request);
+}
+
+void ModelQueue::waits_no_more(Request& request, WaitLine::End end) {
+  line_.leave(request.ticket, end);
+  by_wait.remove(request);
+}
+
 ModelQueue::Key ModelQueue::key_of(const Request& request) const {
   return {.demotion = params_.priority_classes ? -request.submission.priority : 0,
           .tenant =

@@ -10,6 +10,7 @@
 
 #include "core/queue/lane.h"
 #include "core/queue/tenant_accounts.h"
+#include "core/queue/wait_line.h"
 
 namespace turnpike::core {
 
@@ -47,8 +48,10 @@ class ModelQueue {
   void list(std::size_t limit, TimePoint now, std::vector<const Request*>& out) const;
   [[nodiscard]] bool empty() const { return lanes_.empty(); }
 
-  LinkedList<Request, OfModel>
-      by_wait;  // in the order in which they began to wait; retries, which are not in a lane, included
+  // All that wait, in the order in which they began to; retries, which are not in a lane, included.
+  void begins_to_wait(Request& request);
+  void waits_no_more(Request& request, WaitLine::End end);
+  LinkedList<Request, OfModel> by_wait;
 
  private:
   struct Key {
@@ -76,6 +79,7 @@ class ModelQueue {
 
   OrderParams params_;
   TenantAccounts* accounts_;
+  WaitLine line_;
   absl::btree_map<Key, Entry> lanes_;
   absl::btree_set<Place> order_;
   std::uint64_t rolled_ = 0;

@@ -22,7 +22,7 @@ void Queue::erase(Request& request) {
   } else {
     retries_.erase(request);
   }
-  leave(request);
+  leave(request, WaitLine::End::gave_up);
 }
 
 bool Queue::dispatched(Request& request, TimePoint now) {
@@ -32,7 +32,7 @@ bool Queue::dispatched(Request& request, TimePoint now) {
   } else {
     retries_.erase(request);
   }
-  leave(request);
+  leave(request, WaitLine::End::dispatched);
   return overtook;
 }
 
@@ -78,7 +78,7 @@ std::vector<const Request*> Queue::list(std::size_t limit, TimePoint now) const 
 ModelQueue& Queue::enter(Request& request) {
   std::unique_ptr<ModelQueue>& waiting = models_[request.submission.model];
   if (waiting == nullptr) waiting = std::make_unique<ModelQueue>(params_, *accounts_);
-  waiting->by_wait.push_back(request);
+  waiting->begins_to_wait(request);
   by_wait_.push_back(request);
   load_.add(request.submission);
   QueueLoad& tenant = tenants_[request.submission.tenant];
@@ -88,7 +88,7 @@ ModelQueue& Queue::enter(Request& request) {
   return *waiting;
 }
 
-void Queue::leave(Request& request) {
+void Queue::leave(Request& request, WaitLine::End end) {
   by_wait_.remove(request);
   newcomers_.remove(request);
   load_.subtract(request.submission);
@@ -99,7 +99,7 @@ void Queue::leave(Request& request) {
     tenants_.erase(tenant);
   }
   const auto waiting = models_.find(request.submission.model);
-  waiting->second->by_wait.remove(request);
+  waiting->second->waits_no_more(request, end);
   if (waiting->second->by_wait.empty()) models_.erase(waiting);
 }
 

@@ -68,7 +68,7 @@ class Queue {
 
  private:
   ModelQueue& enter(Request& request);
-  void leave(Request& request);
+  void leave(Request& request, WaitLine::End end);
   ModelQueue& of(const Request& request) const;
 
   OrderParams params_;

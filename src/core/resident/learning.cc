@@ -194,6 +194,13 @@ ResidentSet::Figures ResidentSet::figures(const Endpoint& endpoint) const {
           .resident = shared(endpoint) + endpoint.account->used()};
 }
 
+ResidentSet::Fit ResidentSet::fit_of(const Request& request, const Endpoint& endpoint) const {
+  const double wanted = need(request, endpoint);
+  const bool adds_session =
+      request.session != nullptr && !endpoint.account->occupants.contains(request.session->key);
+  return {.need = wanted, .room = room(endpoint, 0, adds_session)};
+}
+
 bool ResidentSet::is_resident(const Session& session, const Endpoint& endpoint) {
   if (endpoint.account == nullptr || session.resident_at != endpoint.spec.id) return false;
   const auto found = endpoint.account->occupants.find(session.key);

@@ -171,10 +171,11 @@ ResidentSet::Choice ResidentSet::next_seated(TimePoint now) {
 // R2. The first in the order whose whole context fits somewhere.
 ResidentSet::Choice ResidentSet::next_other(TimePoint now) {
   Choice best;
-  const auto consider = [&](Request* request, Endpoint* endpoint) {
-    if (best.request != nullptr && best.request->resident.rank < request->resident.rank) return;
-    const Why why = request->resident.by_real_deadline ? Why::deadline : Why::cold;
-    best = {.request = request, .endpoint = endpoint, .why = why};
+  const auto consider = [&](const Choice& choice) {
+    const ResidentPart& part = choice.request->resident;
+    if (best.request != nullptr && best.request->resident.rank < part.rank) return;
+    best = choice;
+    best.why = part.by_real_deadline ? Why::deadline : Why::cold;
   };
   for (const auto& [id, endpoint] : fleet_->all()) {
     if (!usable(*endpoint, now) || endpoint.get() == seat_.endpoint || !has_slot(*endpoint))
@@ -186,7 +187,7 @@ ResidentSet::Choice ResidentSet::next_other(TimePoint now) {
         own.bound.first_fitting(static_cast<std::int64_t>(std::clamp(most, -1.0, 1e15)));
     for (int i = 0; request != nullptr && i < kTries; ++i) {
       if (admits(*request, *endpoint, now)) {
-        consider(request, endpoint.get());
+        consider({.request = request, .endpoint = endpoint.get()});
         break;
       }
       request = own.bound.first_fitting(static_cast<std::int64_t>(std::clamp(most, -1.0, 1e15)),
@@ -203,8 +204,8 @@ ResidentSet::Choice ResidentSet::next_other(TimePoint now) {
     const auto limit = static_cast<std::int64_t>(std::clamp(most, -1.0, 1e15));
     Request* request = line.first_fitting(limit);
     for (int i = 0; request != nullptr && i < kTries; ++i) {
-      if (Endpoint* endpoint = best_place(*request, now)) {
-        consider(request, endpoint);
+      if (const Choice choice = best_place(*request, now); choice.endpoint != nullptr) {
+        consider(choice);
         break;
       }
       request = line.first_fitting(limit, &request->resident.rank);
@@ -214,10 +215,11 @@ ResidentSet::Choice ResidentSet::next_other(TimePoint now) {
 }
 
 // The admissible endpoint with the least (uncached + backlog) x (in flight + 1) x seconds per token.
-Endpoint* ResidentSet::best_place(const Request& request, TimePoint now) const {
-  Endpoint* best = nullptr;
-  double least = 0;
+ResidentSet::Choice ResidentSet::best_place(Request& request, TimePoint now) const {
+  Choice best{.request = &request};
+  Weighing& weighing = best.weighing;
   std::uint64_t attraction = 0;
+  std::uint64_t second_attraction = 0;
   const std::uint64_t subject =
       request.session == nullptr ? request.submission.id.value() : request.session->key.value();
   fleet_->for_each_serving(request.submission.model, [&](Endpoint& endpoint) {
@@ -230,10 +232,24 @@ Endpoint* ResidentSet::best_place(const Request& request, TimePoint now) const {
     const double cost = (uncached + endpoint.ledger.backlog().as_double()) *
                         (endpoint.ledger.leases() + 1) * endpoint.ledger.seconds_per_token();
     const std::uint64_t weight = rendezvous_weight(subject, endpoint.name_hash);
-    if (best != nullptr && (cost > least || (cost == least && weight < attraction))) return;
-    best = &endpoint;
-    least = cost;
-    attraction = weight;
+    ++weighing.candidates;
+    const auto beats = [&](double other, std::uint64_t others_weight) {
+      return cost < other || (cost == other && weight >= others_weight);
+    };
+    if (best.endpoint == nullptr || beats(weighing.score, attraction)) {
+      if (best.endpoint != nullptr) {
+        weighing.runner_up = best.endpoint->spec.id;
+        weighing.runner_up_score = weighing.score;
+        second_attraction = attraction;
+      }
+      best.endpoint = &endpoint;
+      weighing.score = cost;
+      attraction = weight;
+    } else if (weighing.runner_up.is_none() || beats(weighing.runner_up_score, second_attraction)) {
+      weighing.runner_up = endpoint.spec.id;
+      weighing.runner_up_score = cost;
+      second_attraction = weight;
+    }
   });
   return best;
 }

@@ -37,6 +37,7 @@ class ResidentSet {
     Request* request = nullptr;
     Endpoint* endpoint = nullptr;
     Why why = Why::cold;
+    Weighing weighing;  // by what place() costs
   };
 
   // `uncached`: fewest tokens to compute over the endpoints; `bound`: its session's endpoint, if that holds half of its context.
@@ -68,6 +69,12 @@ class ResidentSet {
     double resident = 0;
   };
   [[nodiscard]] Figures figures(const Endpoint& endpoint) const;
+  // What a request would take of an endpoint's account, and what is free there without it; tokens.
+  struct Fit {
+    double need = 0;
+    double room = 0;
+  };
+  [[nodiscard]] Fit fit_of(const Request& request, const Endpoint& endpoint) const;
   [[nodiscard]] static bool is_resident(const Session& session, const Endpoint& endpoint);
   [[nodiscard]] std::uint64_t pauses() const { return pauses_; }
   [[nodiscard]] std::uint64_t seats() const { return seats_; }
@@ -102,7 +109,7 @@ class ResidentSet {
   Choice next_resident(TimePoint now);
   Choice next_seated(TimePoint now);
   Choice next_other(TimePoint now);
-  Endpoint* best_place(const Request& request, TimePoint now) const;
+  Choice best_place(Request& request, TimePoint now) const;
   [[nodiscard]] Request* first_in_order() const;
   bool give_seat(TimePoint now);
   void make_room(const Request& request, Endpoint& endpoint);
