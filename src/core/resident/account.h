@@ -32,10 +32,10 @@ struct Occupant {
 struct ResidentAccount {
   double start = 0;  // first capacity, and whether the engine reported it
   bool start_reported = false;
-  double capacity = 0;       // C, learned
-  double hold = 0;           // seconds
-  double backlog = 0;        // seconds of prefill, averaged over 5 s
-  double running = 0;        // own tokens of running requests with reserve
+  double capacity = 0;  // C, learned
+  double worth = 0;     // of finding a context again, in times that computing the whole cache takes
+  double backlog = 0;   // seconds of prefill, averaged over 5 s
+  double running = 0;   // own tokens of running requests with reserve
   double running_whole = 0;  // the same with shared prefixes
   double resting = 0;        // contexts of resident sessions that do not run
   bool refused = false;      // somebody found no room in this second

@@ -22,7 +22,7 @@ constexpr std::size_t kMaxAway = 100'000;
 ResidentAccount& ResidentSet::account(Endpoint& endpoint) const {
   if (endpoint.account == nullptr) {
     endpoint.account = std::make_unique<ResidentAccount>();
-    endpoint.account->hold = params_.hold_start;
+    endpoint.account->worth = params_.worth_start;
   }
   ResidentAccount& own = *endpoint.account;
   const double known = endpoint.ledger.capacity().as_double();
@@ -97,7 +97,11 @@ void ResidentSet::learn_capacity(Request& request, Endpoint& endpoint, const Usa
   const CacheEvidence evidence{
       .above = request.resident.above,
       .put = request.resident.put,
-      .found = std::max(0.0, usage.cached_tokens->as_double() - shared_part)};
+      .found = std::max(0.0, usage.cached_tokens->as_double() - shared_part),
+      .error = request.submission.blocks.empty()
+                   ? 0.0
+                   : request.submission.prompt_tokens.as_double() /
+                         static_cast<double>(request.submission.blocks.size())};
   const double least = own.start_reported ? params_.capacity_floor * own.start : 0.0;
   own.capacity = std::max(
       least, common + capacity_after(own.capacity - common, evidence, params_.capacity_gain));
@@ -141,8 +145,8 @@ void ResidentSet::advance(TimePoint now) {
     own.backlog += (1.0 - std::exp(-seconds / 5.0)) *
                    (to_seconds(endpoint->ledger.backlog_time()) - own.backlog);
     if (own.refused) {
-      own.hold = hold_after(own.hold, own.backlog, params_.backlog_target, params_.hold_min,
-                            params_.hold_max);
+      own.worth = worth_after(own.worth, own.backlog, params_.backlog_target, params_.worth_min,
+                              params_.worth_max);
     }
     own.refused = false;
   }

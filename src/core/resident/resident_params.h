@@ -13,11 +13,15 @@ struct ResidentParams {
   double capacity_gain =
       0.2;  // how far learned capacity moves towards what an answer said; 0: never
   double capacity_floor = 0.2;  // of the reported capacity: it never falls below
-  double hold_start = 10.0;     // seconds an idle session keeps its place
-  double hold_min = 5.0;
-  double hold_max = 20.0;
+  // What it is worth to find a session's context again, in times that the engine needs to compute its whole cache: start, and the
+  // bounds between which it is learned. It decides for how long an idle session keeps its place.
+  double worth_start = 0.35;
+  double worth_min = 0.2;
+  double worth_max = 0.7;
+  double hold_start = 10.0;  // seconds an idle session keeps its place before enough is known
+  double hold_max = 20.0;    // and at most
   double backlog_target =
-      0.25;  // seconds of prefill backlog: above it places are kept longer, below it shorter
+      0.25;  // seconds of prefill backlog: above it a kept context is worth more, below it less
   double alpha =
       30.0;  // seconds of waiting worth 1000 tokens to compute: latency 10, balanced 30, throughput 100
   int max_resident_turns = 64;  // on an endpoint where somebody waits for a seat

@@ -33,6 +33,7 @@ bool usable(const Endpoint& endpoint, TimePoint now) {
 // R4. The deadline is virtual: the more there is to compute, the later it is.
 void ResidentSet::enqueue(Request& request, TokenCount uncached, Endpoint* bound, TimePoint now) {
   Session* session = request.session;
+  if (session != nullptr) count_return(*session, now);
   ResidentPart& part = request.resident;
   double least_need = request.submission.prompt_tokens.as_double();
   fleet_->for_each_serving(request.submission.model, [&](const Endpoint& endpoint) {
@@ -323,7 +324,6 @@ void ResidentSet::dispatched(Request& request, Endpoint& endpoint, TimePoint now
     if (session->resident_at && session->resident_at != endpoint.spec.id) {
       if (Endpoint* former = fleet_->find(session->resident_at)) pause(*former, session->key);
     }
-    count_return(*session, now);
     if (request.main_chain && session->turns > 0) {
       growth_.add(
           std::max(0.0, (request.submission.prompt_tokens - session->context_tokens).as_double()));
@@ -385,9 +385,11 @@ void ResidentSet::ended(Request& request, Endpoint& endpoint, const Settlement* 
         const Ended end{.at = now, .session = session->key, .kind = kind};
         ended_.push_back(end);
         away_.insert_or_assign(session->key, end);
-        const bool worth = hold_is_worth_it(returns_[static_cast<std::size_t>(kind)], own.capacity,
-                                            endpoint.ledger.seconds_per_token(), own.hold);
-        if (worth || session->queued > 0) rest(endpoint, *session, now);
+        const double value = own.worth * own.capacity * endpoint.ledger.seconds_per_token();
+        const double hold = returns_[static_cast<std::size_t>(kind)]
+                                .best_hold(value, params_.hold_max)
+                                .value_or(params_.hold_start);
+        if (hold > 0 || session->queued > 0) rest(endpoint, *session, hold, now);
       }
     }
     if (occupant.running == 0 && !occupant.resident) pause(endpoint, session->key);
@@ -399,12 +401,12 @@ void ResidentSet::ended(Request& request, Endpoint& endpoint, const Settlement* 
 }
 
 // It is idle and keeps its place. Its waiting turns stand in the residents' line from now on.
-void ResidentSet::rest(Endpoint& endpoint, Session& session, TimePoint now) {
+void ResidentSet::rest(Endpoint& endpoint, Session& session, double hold, TimePoint now) {
   ResidentAccount& own = account(endpoint);
   Occupant& occupant = own.occupants[session.key];
   occupant.resident = true;
   occupant.idle_since = now;
-  occupant.until = now + from_seconds(own.hold);
+  occupant.until = now + from_seconds(hold);
   own.resting += occupant.context;
   own.by_idleness.emplace(now, session.key);
   session.resident_at = endpoint.spec.id;

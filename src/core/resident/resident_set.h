@@ -114,7 +114,7 @@ class ResidentSet {
   bool give_seat(TimePoint now);
   void make_room(const Request& request, Endpoint& endpoint);
 
-  void rest(Endpoint& endpoint, Session& session, TimePoint now);
+  void rest(Endpoint& endpoint, Session& session, double hold, TimePoint now);
   void pause(Endpoint& endpoint, SessionKey key);
   void fit(Endpoint& endpoint);
   void forget_if_empty(Endpoint& endpoint, SessionKey key);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <optional>
 
 namespace turnpike::core {
 
@@ -18,28 +19,44 @@ class Returns {
   void stayed_away() { count(); }
 
   [[nodiscard]] double samples() const { return total_; }
-  // Probability that a session is back within `hold` seconds.
-  [[nodiscard]] double within(double hold) const {
+  // For how many seconds to keep an idle session's place, at most `most`: what maximises value x P(back within it) -
+  // E[min(gap, it)], so that a place is given up when the chance that the session comes back in the next instant is worth less
+  // than the instant. `value`: seconds of standing idle that finding the context again is worth. This is the "five-minute rule"
+  // of caches for one gap at a time. 0: not at all. Nothing while there are too few samples to tell.
+  [[nodiscard]] std::optional<double> best_hold(double value, double most) const {
+    constexpr double kEnough = 30;
+    if (total_ < kEnough) return std::nullopt;
     double back = 0;
-    for (std::size_t i = 0; i < kBuckets && middle(i) <= hold; ++i) back += gaps_[i];
-    return total_ > 0 ? back / total_ : 0;
-  }
-  // Mean of min(gap, hold): how long a place that is held for `hold` stands idle.
-  [[nodiscard]] double idle(double hold) const {
-    double seconds = total_ * hold;
-    for (std::size_t i = 0; i < kBuckets && middle(i) <= hold; ++i)
-      seconds -= gaps_[i] * (hold - middle(i));
-    return total_ > 0 ? seconds / total_ : hold;
-  }
-
-  static constexpr std::size_t kBuckets = 40;
-  static double middle(std::size_t i) {
-    return 0.05 * std::pow(1.35, static_cast<double>(i) + 0.5);
+    double waited = 0;  // by those that came back
+    double best = 0;
+    double best_gain = 0;
+    for (std::size_t i = 0; i < kBuckets; ++i) {
+      back += gaps_[i];
+      waited += gaps_[i] * middle(i);
+      const double hold = std::min(most, end(i));
+      const double gain = value * back - waited - (total_ - back) * hold;
+      if (gain > best_gain) {
+        best_gain = gain;
+        best = hold;
+      }
+      if (hold == most) break;
+    }
+    return best;
   }
 
  private:
+  static constexpr std::size_t kBuckets = 40;
+  static constexpr double kShortest = 0.05;
+  static constexpr double kFactor = 1.35;
+
+  static double middle(std::size_t i) {
+    return kShortest * std::pow(kFactor, static_cast<double>(i) + 0.5);
+  }
+  static double end(std::size_t i) {
+    return kShortest * std::pow(kFactor, static_cast<double>(i) + 1.0);
+  }
   static std::size_t bucket(double gap) {
-    const double i = std::log(std::max(gap, 0.05) / 0.05) / std::log(1.35);
+    const double i = std::log(std::max(gap, kShortest) / kShortest) / std::log(kFactor);
     return std::min(kBuckets - 1, static_cast<std::size_t>(i));
   }
   void count() {
@@ -52,21 +69,12 @@ class Returns {
   double total_ = 0;
 };
 
-// Whether keeping an idle session's place is worth it: what is saved (twice the time the engine needs to compute its whole cache,
-// times the chance that the session comes back in time) against the time the place stands idle. The "five-minute rule" of caches.
-inline bool hold_is_worth_it(const Returns& returns, double capacity, double seconds_per_token,
-                             double hold) {
-  constexpr double kEnough = 30;
-  return returns.samples() < kEnough ||
-         2 * capacity * seconds_per_token * returns.within(hold) > returns.idle(hold);
-}
-
-// How long to keep places from now on, after a second in which somebody was refused for want of room: longer while prefill
-// queues (computing is what is scarce, and a kept context saves it), shorter while none does (room is).
-inline double hold_after(double hold, double backlog_seconds, double target, double least,
-                         double most) {
+// What a kept place is worth from now on, after a second in which somebody was refused for want of room: more while prefill
+// queues (computing is what is scarce, and a kept context saves it), less while none does (room is).
+inline double worth_after(double worth, double backlog_seconds, double target, double least,
+                          double most) {
   const double pressure = std::clamp(std::log((backlog_seconds + 0.01) / target), -1.0, 1.0);
-  return std::clamp(hold * std::exp(0.02 * pressure), least, most);
+  return std::clamp(worth * std::exp(0.02 * pressure), least, most);
 }
 
 }  // namespace turnpike::core
