@@ -359,16 +359,17 @@ std::vector<Key> describe(Config& c) {
        kAnyDuration},
       {"expert.boost.max_overtakes",
        &p.order.boost.max_overtakes,
-       "How often a waiting boosted request is overtaken before it ranks first: lower is fairer.",
-       {1, 1e6}},
+       "How often a waiting boosted request is overtaken before it ranks first: lower is fairer; "
+       "0: no bound.",
+       {0, 1e6}},
       {"expert.boost.unboosted_overtakes_factor",
        &p.order.boost.unboosted_overtakes_factor,
        "The same for all others, times this; 0: no bound.",
        {0, 1e6}},
       {"expert.admission.rule",
-       choice(p.admission.rule, {"none", "inflight", "backpressure", "adaptive"}),
-       "When an endpoint has room: always, by requests in flight, or only while nothing waits in "
-       "the engine, too."},
+       choice(p.admission.rule, {"none", "inflight", "backpressure", "adaptive", "kv-share"}),
+       "When an endpoint has room: always, by requests in flight, only while nothing waits in the "
+       "engine, too, or by the tokens of the prompts that run there."},
       {"expert.admission.limit",
        &p.admission.limit,
        "Requests in flight per endpoint: higher fills engines, lower keeps the order in the "
@@ -382,6 +383,15 @@ std::vector<Key> describe(Config& c) {
        &p.admission.fallback_limit,
        "Requests in flight per endpoint while its gauges are old and no limit is set or learned.",
        {1, 1e6}},
+      {"expert.admission.kv_share",
+       &p.admission.kv_share,
+       "Rule `kv-share`: how much of an endpoint's KV cache the prompts that run there may take: "
+       "less keeps more of the sessions that do not run, and runs fewer.",
+       {0.01, 1}},
+      {"expert.admission.assumed_capacity",
+       &p.admission.assumed_capacity,
+       "Tokens that the KV cache of an endpoint holds that reports nothing and has no `capacity`.",
+       {1, 1e12}},
       {"expert.grace.period",
        &p.grace.period,
        "How long a slot is held for a session's next turn: longer keeps tool loops together and "
@@ -391,6 +401,9 @@ std::vector<Key> describe(Config& c) {
        "Who may take a held slot: that session only, or any boosted request."},
       {"expert.placement.scorers", &p.placement.scorers,
        "What makes an endpoint the better one, with weights."},
+      {"expert.placement.wait_for_home", &p.placement.wait_for_home,
+       "A session's turn waits for its session's endpoint when that is full, instead of going to "
+       "another."},
       {"expert.placement.load_bound",
        &p.placement.load_bound,
        "Scorer `rendezvous`: the most load an endpoint takes, as a multiple of the mean.",

@@ -12,6 +12,7 @@ enum class AdmissionRule : std::uint8_t {
   inflight,      // fewer leases than the limit
   backpressure,  // the same, and its engine has nothing waiting
   adaptive,  // fewer leases than a limit that the endpoint's own gauges teach (see AdaptiveLimit); `limit` caps it
+  kv_share,  // the prompts that run there and this one fit in a share of its KV cache; an idle endpoint takes any one
 };
 
 struct AdmissionParams {
@@ -20,6 +21,8 @@ struct AdmissionParams {
   int waiting_tolerance = 0;  // requests that may wait inside the engine
   int fallback_limit =
       16;  // leases per endpoint while its gauges are stale and no limit is configured or learned
+  double kv_share = 0.97;                // of the KV capacity, for the rule of that name
+  TokenCount assumed_capacity{300'000};  // tokens, of an endpoint whose capacity nobody knows
   Duration scrape_interval =
       std::chrono::seconds(1);  // how often gauges come; older than three of these is stale
 

@@ -12,6 +12,10 @@ int estimated_waiting(const Occupancy& endpoint) {
 
 bool has_room(const AdmissionParams& params, const Occupancy& endpoint, int reserved) {
   if (params.rule == AdmissionRule::none) return true;
+  if (counts_tokens(params.rule)) {
+    const bool below_limit = params.limit == 0 || endpoint.leases < params.limit;
+    return below_limit && largest_that_fits(params, endpoint) >= TokenCount(0);
+  }
   const int taken = endpoint.leases + reserved;
   if (params.limit > 0 && taken >= params.limit) return false;
   if (params.rule == AdmissionRule::inflight) return true;
@@ -25,6 +29,14 @@ bool has_room(const AdmissionParams& params, const Occupancy& endpoint, int rese
   Occupancy with_reserved = endpoint;
   with_reserved.dispatched += reserved;
   return estimated_waiting(with_reserved) <= params.waiting_tolerance;
+}
+
+TokenCount largest_that_fits(const AdmissionParams& params, const Occupancy& endpoint) {
+  if (!counts_tokens(params.rule) || endpoint.leases == 0) return kAnySize;
+  const TokenCount capacity =
+      endpoint.capacity > TokenCount(0) ? endpoint.capacity : params.assumed_capacity;
+  const auto share = static_cast<std::int64_t>(params.kv_share * capacity.as_double());
+  return TokenCount(share) - endpoint.running_tokens;
 }
 
 }  // namespace turnpike::core

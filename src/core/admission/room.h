@@ -1,5 +1,9 @@
 #pragma once
 
+#include <cstdint>
+#include <limits>
+
+#include "base/units.h"
 #include "core/admission/admission_params.h"
 
 namespace turnpike::core {
@@ -14,7 +18,17 @@ struct Occupancy {
   int settled = 0;
   int slots = 0;  // configured or learned; 0: unknown
   int adaptive_limit = 0;
+  TokenCount running_tokens;  // of the prompts in flight
+  TokenCount capacity;        // of the KV cache; 0: unknown
 };
+
+inline constexpr TokenCount kAnySize{std::numeric_limits<std::int64_t>::max()};
+// The size of a request where requests are counted and not their tokens.
+inline constexpr TokenCount kUncounted{-1};
+
+constexpr bool counts_tokens(AdmissionRule rule) {
+  return rule == AdmissionRule::kv_share;
+}
 
 // The waiting gauge adjusted for what happened since the scrape: max(0, waiting + dispatched - settled - free slots at the
 // scrape), or max(0, waiting - settled) where the number of slots is unknown.
@@ -23,5 +37,8 @@ int estimated_waiting(const Occupancy& endpoint);
 // Whether the endpoint takes one more request while `reserved` slots are kept for others. With stale gauges the ledger decides
 // alone, by the configured limit, else the slots, else the fall-back: never "closed", never "open".
 bool has_room(const AdmissionParams& params, const Occupancy& endpoint, int reserved);
+
+// How large a request it may be, for the rules that count tokens; kAnySize for the others, and where nothing runs.
+TokenCount largest_that_fits(const AdmissionParams& params, const Occupancy& endpoint);
 
 }  // namespace turnpike::core

@@ -70,6 +70,38 @@ TEST(HasRoom, FollowsItsRule) {
   }
 }
 
+TEST(LargestThatFits, IsWhatIsLeftOfTheShare) {
+  struct Row {
+    AdmissionRule rule;
+    double share;
+    int leases;
+    std::int64_t running, capacity;
+    std::int64_t expected;
+    bool has_room;
+  };
+  using enum AdmissionRule;
+  constexpr std::int64_t kAny = kAnySize.value();
+  for (const Row& r : {
+           Row{inflight, 0.5, 1, 100, 1000, kAny, true},  // counts no tokens
+           Row{kv_share, 0.5, 0, 0, 1000, kAny, true},    // idle: any one
+           Row{kv_share, 0.5, 1, 100, 1000, 400, true},
+           Row{kv_share, 0.97, 1, 100, 1000, 870, true},
+           Row{kv_share, 0.5, 1, 500, 1000, 0, true},  // a prompt without tokens
+           Row{kv_share, 0.5, 1, 501, 1000, -1, false},
+           Row{kv_share, 0.5, 1, 100, 0, 149'900, true},  // nobody knows: as assumed
+       }) {
+    const AdmissionParams params{.rule = r.rule, .limit = 0, .kv_share = r.share};
+    const Occupancy e{.leases = r.leases,
+                      .running_tokens = TokenCount(r.running),
+                      .capacity = TokenCount(r.capacity)};
+    EXPECT_EQ(largest_that_fits(params, e).value(), r.expected) << r.share << ' ' << r.running;
+    EXPECT_EQ(has_room(params, e, 0), r.has_room) << r.share << ' ' << r.running;
+  }
+  const AdmissionParams two{.rule = kv_share, .limit = 2};
+  EXPECT_TRUE(has_room(two, {.leases = 1}, 0));
+  EXPECT_FALSE(has_room(two, {.leases = 2}, 0));
+}
+
 TEST(HasRoom, ToleranceAllowsTheEngineToQueue) {
   const AdmissionParams params{.limit = 0, .waiting_tolerance = 2};
   EXPECT_TRUE(has_room(params, {.gauges_fresh = true, .waiting = 2}, 0));

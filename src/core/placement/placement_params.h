@@ -32,6 +32,9 @@ struct WeightedScorer {
 struct PlacementParams {
   std::vector<WeightedScorer> scorers = {
       {Scorer::session, 3.0}, {Scorer::prefix, 1.0}, {Scorer::least_request, 2.0}};
+  // A session's turn goes to its session's endpoint, and waits for it when it is full; a new session's is drawn by rendezvous. Only
+  // an endpoint that gets nothing (ill, draining, gone) lets its sessions go elsewhere.
+  bool wait_for_home = false;
   int max_waiting = 10;      // endpoints with so many waiting inside the engine come last; 0: off
   double load_bound = 1.25;  // rendezvous: no endpoint above this multiple of the mean load
   double tie = 0.01;         // scores closer than this are equal, and load decides

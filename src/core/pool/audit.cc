@@ -78,14 +78,24 @@ std::string Pool::State::broken_invariant(TimePoint now) {
   }
 
   // Work-conserving: nothing waits that could go.
+  std::size_t for_one = 0;
   std::string idle;
   queue.for_each_model([&](ModelId model) {
-    if (fleet.access(model) == Access::all && queue.first(now, [&](ModelId m) {
-                                                     return m == model ? Access::all : Access::none;
-                                                   }).request != nullptr) {
+    ModelQueue& waiting = *queue.find(model);
+    if (waiting.first_anywhere(fleet.opening(model), now).request != nullptr) {
       idle = "a request waits although an endpoint has room";
     }
+    for (const EndpointId id : waiting.waited_for()) {
+      for_one += waiting.waiting_for(id).size();
+      const Endpoint* endpoint = fleet.find(id);
+      if (endpoint == nullptr || !endpoint->can_serve(model))
+        idle = "a request waits for an endpoint that gets nothing";
+      if (waiting.first_at(id, fleet.opening_at(id), now).request != nullptr)
+        idle = "a request waits although its endpoint has room";
+    }
   });
+  if (for_one != queue.waiting_for_one())
+    return said("waiting for one endpoint", queue.waiting_for_one(), for_one);
   return idle;
 }
 

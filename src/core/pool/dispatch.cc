@@ -7,7 +7,22 @@
 namespace turnpike::core {
 
 void Pool::State::dispatch_all(TimePoint now) {
-  while (dispatch_holder(now) || dispatch_next(now)) {
+  do {
+    look_at_refreshed(now);
+  } while (dispatch_holder(now) || dispatch_next(now));
+}
+
+// Endpoints may have more room than before, or may have stopped taking anything.
+void Pool::State::look_at_refreshed(TimePoint now) {
+  fleet.take_refreshed(refreshed);
+  if (queue.waiting_for_one() == 0) return;
+  for (const EndpointId id : refreshed) {
+    const Endpoint* endpoint = fleet.find(id);
+    queue.for_each_model([&](ModelId model) {
+      ModelQueue& waiting = *queue.find(model);
+      if (endpoint != nullptr && endpoint->can_serve(model)) return waiting.look_at(id);
+      for (Request* request : waiting.waiting_for(id)) queue.move(*request, home(*request), now);
+    });
   }
 }
 
@@ -17,14 +32,15 @@ bool Pool::State::dispatch_next(TimePoint now) {
   Request* request = nullptr;
   if (!queue.retries().empty()) {
     request = queue.retries().first([&](const Request& retry) {
-      fleet.collect(retry.submission.model, retry.boosted, retry.tried, candidate_endpoints);
+      fleet.collect(retry, candidate_endpoints);
       return !candidate_endpoints.empty();
     });
   }
   if (request == nullptr && resident) return dispatch_by_residency(now);
   if (request == nullptr) {
-    const ModelQueue::First first =
-        queue.first(now, [&](ModelId model) { return fleet.access(model); });
+    const ModelQueue::First first = queue.first(
+        now, [&](ModelId model) { return fleet.opening(model); },
+        [&](EndpointId endpoint) { return fleet.opening_at(endpoint); });
     if (first.overdue) ++counters.overtake_limit_hits;
     request = first.request;
   }
@@ -64,7 +80,8 @@ bool Pool::State::dispatch_holder(TimePoint now) {
 
 // The best endpoint for a request among those that have room for it; null if none has.
 Pool::State::Placed Pool::State::place(const Request& request, TimePoint now) {
-  fleet.collect(request.submission.model, request.boosted, request.tried, candidate_endpoints);
+  if (request.only) return {.endpoint = fleet.find(request.only)};
+  fleet.collect(request, candidate_endpoints);
   if (candidate_endpoints.empty()) return {};
   const EndpointId bound =
       request.session == nullptr ? EndpointId::none() : request.session->endpoint;

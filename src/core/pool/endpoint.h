@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -54,6 +55,11 @@ struct Endpoint {
   TimePoint up_since{};                     // dispatchable since
   TimePoint slow_since = TimePoint::max();  // far behind its peers since; max: it keeps up
 
+  // It may get requests for the model, room or not.
+  [[nodiscard]] bool can_serve(ModelId model) const {
+    return dispatchable && std::ranges::binary_search(spec.models, model);
+  }
+
   std::uint64_t dispatched = 0;
   std::uint64_t failures = 0;
   std::uint64_t sheds = 0;
@@ -61,6 +67,7 @@ struct Endpoint {
   // Kept by the Fleet.
   ServingGroup* group = nullptr;
   Access access = Access::none;
+  TokenCount most = kAnySize;  // of a request; see Opening
   bool dispatchable = false;
   bool counted = false;       // among the endpoints that are not leaving
   bool counted_well = false;  // and of those, among the well ones

@@ -45,6 +45,7 @@ Endpoint& Fleet::adopt(std::unique_ptr<Endpoint> endpoint, TimePoint now) {
   Endpoint& e = *endpoint;
   e.group = nullptr;
   e.access = Access::none;
+  e.most = kAnySize;
   e.dispatchable = e.counted = e.counted_well = false;
   e.wake = TimePoint::max();
   if (!e.prefixes) e.prefixes.emplace(params_->prefix.max_bytes);
@@ -82,7 +83,7 @@ void Fleet::bury(Endpoint& endpoint) {
 
 void Fleet::set_models(Endpoint& endpoint, std::vector<ModelId> models, TimePoint now) {
   std::ranges::sort(models);
-  set_access(endpoint, Access::none);
+  set_opening(endpoint, {});
   set_dispatchable(endpoint, false, now);
   leave(endpoint, now);
   endpoint.spec.models = std::move(models);
@@ -112,16 +113,29 @@ Endpoint* Fleet::find(EndpointId id) const {
   return found == by_id_.end() ? nullptr : found->second;
 }
 
-Access Fleet::access(ModelId model) const {
-  if (!any_room()) return Access::none;
+Opening Fleet::opening(ModelId model) const {
+  if (!any_room()) return {};
   const auto route = routes_.find(model);
-  if (route == routes_.end()) return Access::none;
-  Access best = Access::none;
+  if (route == routes_.end()) return {};
+  Opening best;
   for (const ServingGroup* group : route->second.groups) {
-    if (!group->open.empty()) return Access::all;
-    if (!group->held.empty()) best = Access::boosted;
+    if (!group->open.empty()) {
+      const bool counted = group->by_room.size() == group->open.size();
+      const TokenCount most = counted ? group->by_room.rbegin()->first : kAnySize;
+      if (most == kAnySize) return {.access = Access::all};
+      best = {.access = Access::all,
+              .most = best.access == Access::all ? std::max(best.most, most) : most};
+    } else if (!group->held.empty() && best.access == Access::none) {
+      best.access = Access::boosted;
+    }
   }
   return best;
+}
+
+Opening Fleet::opening_at(EndpointId id) const {
+  const Endpoint* endpoint = find(id);
+  return endpoint == nullptr ? Opening{}
+                             : Opening{.access = endpoint->access, .most = endpoint->most};
 }
 
 bool Fleet::has_held_room(const Endpoint& endpoint, TimePoint now) const {
@@ -129,19 +143,20 @@ bool Fleet::has_held_room(const Endpoint& endpoint, TimePoint now) const {
          has_room(params_->admission, occupancy(endpoint, now), 0);
 }
 
-void Fleet::collect(ModelId model, bool boosted, std::span<const EndpointId> except,
-                    std::vector<Endpoint*>& out) const {
+void Fleet::collect(const Request& request, std::vector<Endpoint*>& out) const {
   out.clear();
-  const auto route = routes_.find(model);
+  const auto route = routes_.find(request.submission.model);
   if (route == routes_.end()) return;
-  const auto add = [&](const std::vector<Endpoint*>& list) {
-    for (Endpoint* endpoint : list) {
-      if (std::ranges::find(except, endpoint->spec.id) == except.end()) out.push_back(endpoint);
-    }
+  const auto add = [&](Endpoint* endpoint) {
+    if (std::ranges::find(request.tried, endpoint->spec.id) == request.tried.end())
+      out.push_back(endpoint);
   };
   for (const ServingGroup* group : route->second.groups) {
-    add(group->open);
-    if (boosted) add(group->held);
+    for (Endpoint* endpoint : group->open) {
+      if (request.size <= endpoint->most) add(endpoint);
+    }
+    if (!request.boosted) continue;
+    for (Endpoint* endpoint : group->held) add(endpoint);
   }
 }
 
@@ -183,8 +198,12 @@ std::string Fleet::inexact(const Endpoint& endpoint, TimePoint now) const {
   const bool dispatchable =
       endpoint.group != nullptr && is_dispatchable(facts(endpoint, now), panic_);
   if (endpoint.dispatchable != dispatchable) return "dispatchable is out of date";
-  if (endpoint.group != nullptr && endpoint.access != evaluate(endpoint, now))
-    return "access is out of date";
+  const Opening opening = endpoint.group == nullptr ? Opening{} : evaluate(endpoint, now);
+  if (endpoint.access != opening.access || endpoint.most != opening.most)
+    return "room is out of date";
+  if (endpoint.most != kAnySize &&
+      !endpoint.group->by_room.contains({endpoint.most, endpoint.spec.id}))
+    return "room is not listed";
   const std::vector<Endpoint*>* list = endpoint.access == Access::all       ? &endpoint.group->open
                                        : endpoint.access == Access::boosted ? &endpoint.group->held
                                                                             : nullptr;
@@ -236,16 +255,20 @@ Occupancy Fleet::occupancy(const Endpoint& endpoint, TimePoint now) const {
           .dispatched = ledger.dispatched_since_scrape(),
           .settled = ledger.settled_since_scrape(),
           .slots = ledger.slots(now),
-          .adaptive_limit = endpoint.adaptive.value()};
+          .adaptive_limit = endpoint.adaptive.value(),
+          .running_tokens = ledger.running_tokens(),
+          .capacity = ledger.capacity()};
 }
 
-Access Fleet::evaluate(const Endpoint& endpoint, TimePoint now) const {
-  if (!endpoint.dispatchable || endpoint.sheds_until > now) return Access::none;
+Opening Fleet::evaluate(const Endpoint& endpoint, TimePoint now) const {
+  if (!endpoint.dispatchable || endpoint.sheds_until > now) return {};
   const Occupancy load = occupancy(endpoint, now);
   const int held = static_cast<int>(endpoint.holds.size());
-  if (has_room(params_->admission, load, held)) return Access::all;
+  if (has_room(params_->admission, load, held))
+    return {.access = Access::all, .most = largest_that_fits(params_->admission, load)};
   const bool shared = held > 0 && params_->grace.scope == GraceScope::boosted;
-  return shared && has_room(params_->admission, load, 0) ? Access::boosted : Access::none;
+  if (shared && has_room(params_->admission, load, 0)) return {.access = Access::boosted};
+  return {};
 }
 
 TimePoint Fleet::next_change(const Endpoint& endpoint, TimePoint now) const {
@@ -287,8 +310,13 @@ void Fleet::leave(Endpoint& endpoint, TimePoint now) {
   forget_dark_models(now);
 }
 
-void Fleet::set_access(Endpoint& endpoint, Access access) {
-  if (endpoint.access == access) return;
+void Fleet::set_opening(Endpoint& endpoint, const Opening& opening) {
+  if (endpoint.most != opening.most) {
+    if (endpoint.most != kAnySize) endpoint.group->by_room.erase({endpoint.most, endpoint.spec.id});
+    endpoint.most = opening.most;
+    if (endpoint.most != kAnySize) endpoint.group->by_room.emplace(endpoint.most, endpoint.spec.id);
+  }
+  if (endpoint.access == opening.access) return;
   if (endpoint.access == Access::all) {
     erase_from(endpoint.group->open, endpoint);
     --open_;
@@ -296,11 +324,11 @@ void Fleet::set_access(Endpoint& endpoint, Access access) {
     erase_from(endpoint.group->held, endpoint);
     --held_;
   }
-  endpoint.access = access;
-  if (access == Access::none) return;
+  endpoint.access = opening.access;
+  if (opening.access == Access::none) return;
   std::vector<Endpoint*>& list =
-      access == Access::all ? endpoint.group->open : endpoint.group->held;
-  ++(access == Access::all ? open_ : held_);
+      opening.access == Access::all ? endpoint.group->open : endpoint.group->held;
+  ++(opening.access == Access::all ? open_ : held_);
   endpoint.position = list.size();
   list.push_back(&endpoint);
 }
@@ -338,8 +366,10 @@ void Fleet::refresh_one(Endpoint& endpoint, TimePoint now) {
     set_dispatchable(endpoint, is_dispatchable(facts(endpoint, now), panic_), now);
     std::erase_if(endpoint.holds,
                   [&](const Hold& hold) { return !endpoint.dispatchable || hold.until <= now; });
-    set_access(endpoint, evaluate(endpoint, now));
+    set_opening(endpoint, evaluate(endpoint, now));
   }
+  if (refreshed_.empty() || refreshed_.back() != endpoint.spec.id)
+    refreshed_.push_back(endpoint.spec.id);
   set_wake(endpoint, next_change(endpoint, now));
 }
 

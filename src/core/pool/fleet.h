@@ -25,6 +25,8 @@ struct ServingGroup {
   std::vector<Endpoint*> members;
   std::vector<Endpoint*> open;  // with room for everybody
   std::vector<Endpoint*> held;  // with room for boosted requests only
+  // The open ones in which tokens are counted, by how many there is room for.
+  absl::btree_set<std::pair<TokenCount, EndpointId>> by_room;
   std::size_t dispatchable = 0;
 };
 
@@ -52,14 +54,19 @@ class Fleet {
     return endpoints_;
   }
 
-  // What room there is for a model.
-  [[nodiscard]] Access access(ModelId model) const;
+  // What the roomiest of the endpoints that serve a model would take; what one endpoint would.
+  [[nodiscard]] Opening opening(ModelId model) const;
+  [[nodiscard]] Opening opening_at(EndpointId endpoint) const;
+  // Endpoints that were refreshed since the last call, perhaps named twice; some may be gone.
+  void take_refreshed(std::vector<EndpointId>& out) {
+    out.clear();
+    std::swap(out, refreshed_);
+  }
   [[nodiscard]] bool any_room() const { return open_ + held_ > 0; }
   // Whether the endpoint could take a request for which a slot is held there.
   [[nodiscard]] bool has_held_room(const Endpoint& endpoint, TimePoint now) const;
-  // Endpoints with room for a request of this model, boosted or not, without those in `except`.
-  void collect(ModelId model, bool boosted, std::span<const EndpointId> except,
-               std::vector<Endpoint*>& out) const;
+  // Endpoints with room for a first attempt or retry, without those where it has failed.
+  void collect(const Request& request, std::vector<Endpoint*>& out) const;
   // Whether any endpoint not in `except` serves the model, dispatchable or not.
   [[nodiscard]] bool serves(ModelId model, std::span<const EndpointId> except) const;
   // All endpoints that serve the model, with room or not.
@@ -95,11 +102,11 @@ class Fleet {
 
   [[nodiscard]] Occupancy occupancy(const Endpoint& endpoint, TimePoint now) const;
   [[nodiscard]] bool gauges_fresh(const Endpoint& endpoint, TimePoint now) const;
-  [[nodiscard]] Access evaluate(const Endpoint& endpoint, TimePoint now) const;
+  [[nodiscard]] Opening evaluate(const Endpoint& endpoint, TimePoint now) const;
   [[nodiscard]] TimePoint next_change(const Endpoint& endpoint, TimePoint now) const;
   void join(Endpoint& endpoint, TimePoint now);
   void leave(Endpoint& endpoint, TimePoint now);
-  void set_access(Endpoint& endpoint, Access access);
+  void set_opening(Endpoint& endpoint, const Opening& opening);
   void set_dispatchable(Endpoint& endpoint, bool dispatchable, TimePoint now);
   void set_wake(Endpoint& endpoint, TimePoint wake);
   void count(Endpoint& endpoint, TimePoint now);
@@ -112,6 +119,7 @@ class Fleet {
   std::map<std::vector<ModelId>, std::unique_ptr<ServingGroup>> groups_;
   absl::flat_hash_map<ModelId, Route> routes_;
   absl::btree_set<std::pair<TimePoint, EndpointId>> wakes_;
+  std::vector<EndpointId> refreshed_;
   std::uint32_t added_ = 0;
   std::size_t live_ = 0;  // not leaving
   std::size_t well_ = 0;  // of those

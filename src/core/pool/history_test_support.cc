@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "base/hash_chain.h"
+#include "core/admission/room.h"
 #include "core/journal/journal_writer.h"
 
 namespace turnpike::core {
@@ -273,7 +274,8 @@ void History::took(const Dispatch& dispatch) {
   const int bound =
       params_.order.boost.max_overtakes * params_.order.boost.unboosted_overtakes_factor;
   const bool bounded = params_.order.sessions == SessionOrder::session_boost &&
-                       params_.order.tenants == TenantOrder::none;
+                       params_.order.tenants == TenantOrder::none &&
+                       !params_.placement.wait_for_home && !counts_tokens(params_.admission.rule);
   if (!bounded || params_.grace.period > Duration{0} || bound == 0) return;
   for (auto& [id, other] : active_) {
     if (id >= dispatch.request) break;

@@ -85,6 +85,28 @@ std::vector<PoolParams> policies() {
   residents.resident.max_wait = kForever;
   residents.waits.queue_timeout = kForever;
   all.push_back(residents);
+  PoolParams homes = *preset("half");
+  homes.policy = "small homes";
+  homes.admission.assumed_capacity = TokenCount(9'000);
+  homes.limits.max_requests = 30;
+  all.push_back(homes);
+  homes.policy = "patient homes";
+  homes.waits.queue_timeout = kForever;
+  homes.order.tenants = TenantOrder::fair_share;
+  homes.order.boost.max_overtakes = 3;
+  homes.order.boost.unboosted_overtakes_factor = 2;
+  all.push_back(homes);
+  homes.policy = "small homes, counted in requests";
+  homes.admission = {.rule = AdmissionRule::inflight, .limit = 2};
+  homes.grace = {.period = std::chrono::milliseconds(300), .scope = GraceScope::boosted};
+  all.push_back(homes);
+  homes.policy = "tokens without homes";
+  homes.placement.wait_for_home = false;
+  homes.admission = {.rule = AdmissionRule::kv_share,
+                     .limit = 3,
+                     .kv_share = 0.5,
+                     .assumed_capacity = TokenCount(9'000)};
+  all.push_back(homes);
   PoolParams shares = tight;
   shares.policy = "fair share and boost";
   shares.order.tenants = TenantOrder::fair_share;

@@ -66,6 +66,7 @@ void Pool::State::rebuild_queue(std::vector<Request*> waiting, TimePoint now) {
     const auto recency = boosts ? tracker.recency(request->session->key, now) : std::nullopt;
     request->boosted = boosts && (request->boosted || recency.has_value());
     request->recency = recency.value_or(0);
+    take_line(*request);
     if (request->tried.empty()) {
       if (resident) {
         resident->enqueue(*request, least_uncached(*request), endpoint_with_context(*request), now);

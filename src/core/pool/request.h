@@ -6,6 +6,7 @@
 
 #include "base/ids.h"
 #include "base/units.h"
+#include "core/admission/room.h"
 #include "core/ledger/ledger.h"
 #include "core/pool/events.h"
 #include "core/queue/linked_list.h"
@@ -36,6 +37,9 @@ struct Request : Link<Request, OfQueue>,
   Session* session = nullptr;  // null: a one-shot request; alive while the request is
 
   // While it waits.
+  EndpointId only;  // the one endpoint it waits for; none: any that can take it
+  TokenCount size =
+      kUncounted;  // what it takes of an endpoint's room, where admission counts tokens
   bool boosted = false;
   std::uint64_t recency = 0;     // of its session's completion, if boosted
   std::int64_t order_value = 0;  // see order_value()

@@ -46,6 +46,7 @@ void Pool::State::enqueue(Request& request, TimePoint now) {
       waiting_holders.push_back(session->key);
     }
   }
+  take_line(request);
   if (request.tried.empty()) {
     if (resident) {
       resident->enqueue(request, least_uncached(request), endpoint_with_context(request), now);

@@ -42,6 +42,7 @@ void Pool::failed(RequestId id, FailureKind kind, TimePoint now) {
   if (kind == FailureKind::died) ++request->deaths;
   if (request->tried.empty()) ++s.retried;
   request->tried.push_back(endpoint.spec.id);
+  request->only = EndpointId::none();
   if (request->session != nullptr) --request->session->in_flight;
   s.end_lease(*request, now);
   if (s.resident) s.resident->ended(*request, endpoint, nullptr, false, now);

@@ -66,7 +66,8 @@ struct Pool::State {
   } recording;
   std::uint32_t last_turn = 0;  // ordinal of the endpoint that round-robin chose last
 
-  std::vector<Candidate> candidates;  // scratch
+  std::vector<EndpointId> refreshed;  // scratch, as what follows
+  std::vector<Candidate> candidates;
   std::vector<Endpoint*> candidate_endpoints;
   ChoiceScratch scratch;
 
@@ -84,6 +85,10 @@ struct Pool::State {
   void refuse_surplus(Request& latest, RejectReason reason, TimePoint now);
   void end_lease(Request& request, TimePoint now);
 
+  // line.cc: where a request waits
+  void take_line(Request& request) const;
+  EndpointId home(const Request& request) const;
+
   // turns.cc: what a request means to its session and its tenant
   void take_order(Request& request, TimePoint now);
   void turn_started(Request& request, const Endpoint& endpoint, TimePoint now);
@@ -93,6 +98,7 @@ struct Pool::State {
 
   // dispatch.cc: who goes where
   void dispatch_all(TimePoint now);
+  void look_at_refreshed(TimePoint now);
   bool dispatch_next(TimePoint now);
   bool dispatch_holder(TimePoint now);
   struct Placed {

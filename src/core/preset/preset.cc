@@ -33,6 +33,28 @@ PoolParams resident_set() {
   return params;
 }
 
+// A session stays with its endpoint and waits for it; the prompts that run there take at most this share of its cache. Whoever was
+// served last goes first, whatever that means to the others: with a bound on overtaking the caches forget whom they served.
+PoolParams within_share(double share) {
+  PoolParams params;
+  params.order.boost.ttl = std::chrono::seconds(300);
+  params.order.boost.max_overtakes = 0;
+  params.order.boost.unboosted_overtakes_factor = 0;
+  params.waits.queue_timeout = std::chrono::minutes(10);
+  params.admission = {.rule = AdmissionRule::kv_share, .limit = 0, .kv_share = share};
+  params.placement.wait_for_home = true;
+  return params;
+}
+PoolParams gated() {
+  return within_share(0.97);
+}
+PoolParams half() {
+  return within_share(0.5);
+}
+PoolParams third() {
+  return within_share(0.35);
+}
+
 PoolParams fcfs() {
   PoolParams params;
   params.order.sessions = SessionOrder::fcfs;
@@ -113,6 +135,9 @@ constexpr std::array kPresets = {
 
     Preset{"resident-set", resident_set},
     Preset{"kthena-pr", kthena_pr},
+    Preset{"gated", gated},
+    Preset{"half", half},
+    Preset{"third", third},
     Preset{"fcfs", fcfs},
     Preset{"least-request", least_request},
     Preset{"round-robin", round_robin},

@@ -14,6 +14,12 @@ Request* Lane::Group::earliest() const {
   return ranked.empty() ? nullptr : ranked.begin()->second;
 }
 
+Request* Lane::Group::first(const Opening& opening) const {
+  if (opening.most != kAnySize && !by_size.empty())
+    return by_size.first_fitting(opening.most.value());
+  return ranked.empty() ? nullptr : ranked.begin()->second;
+}
+
 void Lane::push(Request& request) {
   insert(request);
 }
@@ -41,33 +47,27 @@ void Lane::boost(Request& request, std::uint64_t recency) {
   insert(request);
 }
 
-Lane::First Lane::first(Access access, TimePoint now) const {
-  if (access == Access::none) return {};
-  if (Request* request = access == Access::all ? starving(now) : nullptr) {
-    return {.request = request,
-            .rank = {.tier = kOverdue, .arrival = request->arrival},
-            .overdue = true};
-  }
-  Request* late = overdue(boosted_, true);
-  if (access == Access::all) {
-    Request* late_other = overdue(others_, false);
+Lane::First Lane::first(const Opening& opening, TimePoint now) const {
+  const bool all = opening.access == Access::all;
+  if (opening.access == Access::none) return {};
+  Request* late = all ? starving(now) : nullptr;
+  if (late == nullptr || !opening.takes(*late)) {
+    late = overdue(boosted_, true, opening);
+    Request* late_other = all ? overdue(others_, false, opening) : nullptr;
     if (late == nullptr || (late_other != nullptr && late_other->arrival < late->arrival))
       late = late_other;
   }
   if (late != nullptr) {
     return {.request = late, .rank = {.tier = kOverdue, .arrival = late->arrival}, .overdue = true};
   }
-  if (!boosted_.ranked.empty()) {
-    Request* request = boosted_.ranked.begin()->second;
-    return {.request = request, .rank = request->rank};
-  }
-  if (access == Access::boosted || others_.ranked.empty()) return {};
-  Request* request = others_.ranked.begin()->second;
+  Request* request = boosted_.first(opening);
+  if (request == nullptr && all) request = others_.first(opening);
+  if (request == nullptr) return {};
   return {.request = request, .rank = request->rank};
 }
 
 void Lane::list(std::size_t limit, TimePoint now, std::vector<const Request*>& out) const {
-  const Request* const next = first(Access::all, now).request;
+  const Request* const next = first({.access = Access::all}, now).request;
   if (next != nullptr && limit > 0) out.push_back(next);
   const std::size_t end = out.size() + limit - (next != nullptr && limit > 0 ? 1 : 0);
   for (const Group* group : {&boosted_, &others_}) {
@@ -78,11 +78,19 @@ void Lane::list(std::size_t limit, TimePoint now, std::vector<const Request*>& o
   }
 }
 
+void Lane::all(std::vector<Request*>& out) const {
+  for (const Group* group : {&boosted_, &others_}) {
+    for (const auto& [rank, request] : group->ranked) out.push_back(request);
+  }
+}
+
 void Lane::insert(Request& request) {
   request.rank = rank_of(request);
   Group& group = group_of(request);
   group.ranked.emplace(request.rank, &request);
   if (!ranked_by_arrival(request)) group.by_arrival.emplace(request.arrival, &request);
+  if (request.size != kUncounted)
+    group.by_size.insert(request.rank, request.size.value(), &request);
   if (guards_against_starvation()) starving_.emplace(request.starves_at, &request);
 }
 
@@ -91,6 +99,7 @@ void Lane::remove(Request& request) {
   [[maybe_unused]] const std::size_t erased = group.ranked.erase({request.rank, &request});
   assert(erased == 1);
   if (!ranked_by_arrival(request)) group.by_arrival.erase({request.arrival, &request});
+  if (request.size != kUncounted) group.by_size.erase(request.rank);
   if (guards_against_starvation()) starving_.erase({request.starves_at, &request});
 }
 
@@ -121,11 +130,11 @@ int Lane::max_overtakes(bool boosted) const {
   return params_.boost.max_overtakes * (boosted ? 1 : params_.boost.unboosted_overtakes_factor);
 }
 
-Request* Lane::overdue(const Group& group, bool boosted) const {
+Request* Lane::overdue(const Group& group, bool boosted, const Opening& opening) const {
   const int limit = max_overtakes(boosted);
   Request* earliest = group.earliest();
-  return limit > 0 && earliest != nullptr && overtakes_.of(earliest->arrival) >= limit ? earliest
-                                                                                       : nullptr;
+  const bool late = limit > 0 && earliest != nullptr && overtakes_.of(earliest->arrival) >= limit;
+  return late && opening.takes(*earliest) ? earliest : nullptr;
 }
 
 const Request* Lane::earliest_bounded() const {

@@ -6,7 +6,9 @@
 
 #include <absl/container/btree_set.h>
 
+#include "core/admission/room.h"
 #include "core/pool/request.h"
+#include "core/queue/fit_tree.h"
 #include "core/queue/order_params.h"
 #include "core/queue/overtakes.h"
 
@@ -15,8 +17,17 @@ namespace turnpike::core {
 // Who may take the room there is: everybody, or only boosted requests (a slot held by grace with scope `boosted`).
 enum class Access : std::uint8_t { none, boosted, all };
 
-// The requests of one tenant and model that wait, in the order of their sessions. All of them can go wherever one can.
-// Push, erase and first are O(log n). It does not own the requests.
+// What an endpoint, or the roomiest of several, would take now.
+struct Opening {
+  Access access = Access::none;
+  TokenCount most = kAnySize;  // of a request; see Request::size
+
+  [[nodiscard]] bool takes(const Request& request) const { return request.size <= most; }
+};
+
+// The requests of one tenant that wait for the same endpoints, in the order of their sessions. Where admission counts tokens, one
+// that is too large for the room there is is passed by those that fit. Push, erase and first are O(log n). It does not own the
+// requests.
 class Lane {
  public:
   explicit Lane(const OrderParams& params) : params_(params) {}
@@ -34,13 +45,14 @@ class Lane {
     bool overdue =
         false;  // first because it has been overtaken often enough, or has waited too long
   };
-  // The one whose turn is next among those that `access` admits; null if there is none.
-  [[nodiscard]] First first(Access access, TimePoint now) const;
+  // The one whose turn is next among those that the opening admits; null if there is none.
+  [[nodiscard]] First first(const Opening& opening, TimePoint now) const;
 
   [[nodiscard]] std::size_t size() const { return boosted_.ranked.size() + others_.ranked.size(); }
   [[nodiscard]] bool empty() const { return size() == 0; }
   // All of them in order, at most `limit`, appended.
   void list(std::size_t limit, TimePoint now, std::vector<const Request*>& out) const;
+  void all(std::vector<Request*>& out) const;
 
  private:
   // The keys stand in the trees, so that a search touches no request.
@@ -48,15 +60,17 @@ class Lane {
   using ByArrival = absl::btree_set<std::pair<Arrival, Request*>>;
   struct Group {
     ByRank ranked;
-    ByArrival by_arrival;  // empty where the rank is the arrival
+    ByArrival by_arrival;      // empty where the rank is the arrival
+    FitTree<Request> by_size;  // empty where requests are counted, not tokens
 
     [[nodiscard]] Request* earliest() const;
+    [[nodiscard]] Request* first(const Opening& opening) const;
   };
 
   [[nodiscard]] Rank rank_of(const Request& request) const;
   [[nodiscard]] bool ranked_by_arrival(const Request& request) const;
   [[nodiscard]] int max_overtakes(bool boosted) const;
-  [[nodiscard]] Request* overdue(const Group& group, bool boosted) const;
+  [[nodiscard]] Request* overdue(const Group& group, bool boosted, const Opening& opening) const;
   // The earliest arrival whose overtakes are bounded; null if nobody's are.
   [[nodiscard]] const Request* earliest_bounded() const;
   void insert(Request& request);

@@ -1,108 +1,91 @@
 #include "core/queue/model_queue.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace turnpike::core {
 
 void ModelQueue::push(Request& request, TimePoint now) {
-  const Key key = key_of(request);
-  Entry& entry = lanes_[key];
-  if (entry.lane == nullptr) {
-    entry.lane = std::make_unique<Lane>(params_);
-    place(key);
-  }
-  entry.lane->push(request);
-  sort_again(now);
+  if (request.only.is_none()) return anywhere_.push(request, now);
+  lines_.try_emplace(request.only, params_, *accounts_).first->second.push(request, now);
+  changed_.insert(request.only);
 }
 
 void ModelQueue::erase(Request& request) {
-  const Key key = key_of(request);
-  lane_of(request).erase(request);
-  leave_if_empty(key);
+  LevelQueue& line = line_of(request);
+  line.erase(request);
+  if (!request.only.is_none() && line.empty()) lines_.erase(request.only);
 }
 
 bool ModelQueue::dispatched(Request& request, TimePoint now) {
-  const Key key = key_of(request);
-  const bool overtook = lane_of(request).dispatched(request, now);
-  leave_if_empty(key);
+  LevelQueue& line = line_of(request);
+  const bool overtook = line.dispatched(request, now);
+  if (!request.only.is_none() && line.empty()) lines_.erase(request.only);
   return overtook;
 }
 
+void ModelQueue::boost(Request& request, std::uint64_t recency) {
+  line_of(request).boost(request, recency);
+  look_at(request.only);  // it may take what is kept for boosted ones
+}
+
 void ModelQueue::charged(TenantKey tenant) {
-  if (params_.tenants == TenantOrder::none) return;
-  for (auto& [key, entry] : lanes_) {
-    if (key.tenant != tenant) continue;
-    order_.erase({.demotion = key.demotion, .usage = entry.usage, .tenant = key.tenant});
-    place(key);
-  }
+  anywhere_.charged(tenant);
+  for (auto& [endpoint, line] : lines_) line.charged(tenant);
 }
 
-ModelQueue::First ModelQueue::first(Access access, TimePoint now) {
-  if (access == Access::none) return {};
-  sort_again(now);
-  for (const Place& where : order_) {
-    Lane& lane = *lanes_.find({.demotion = where.demotion, .tenant = where.tenant})->second.lane;
-    const Lane::First first = lane.first(access, now);
-    if (first.request == nullptr) continue;
-    return {.request = first.request,
-            .rank = {.demotion = where.demotion,
-                     .usage = where.usage,
-                     .tenant = where.tenant,
-                     .rank = first.rank},
-            .overdue = first.overdue};
-  }
-  return {};
+void ModelQueue::look_at(EndpointId endpoint) {
+  if (lines_.contains(endpoint)) changed_.insert(endpoint);
 }
 
+ModelQueue::First ModelQueue::first_at(EndpointId endpoint, const Opening& opening, TimePoint now) {
+  const auto line = lines_.find(endpoint);
+  return line == lines_.end() ? First{} : line->second.first(opening, now);
+}
+
+std::vector<Request*> ModelQueue::waiting_for(EndpointId endpoint) const {
+  const auto line = lines_.find(endpoint);
+  return line == lines_.end() ? std::vector<Request*>{} : line->second.all();
+}
+
+std::vector<EndpointId> ModelQueue::waited_for() const {
+  std::vector<EndpointId> endpoints;
+  for (const auto& [endpoint, line] : lines_) endpoints.push_back(endpoint);
+  return endpoints;
+}
+
+// Exact within a line; between lines by rank among the sessions.
 void ModelQueue::list(std::size_t limit, TimePoint now, std::vector<const Request*>& out) const {
-  for (const Place& where : order_) {
-    if (out.size() >= limit) return;
-    const auto entry = lanes_.find({.demotion = where.demotion, .tenant = where.tenant});
-    entry->second.lane->list(limit - out.size(), now, out);
+  anywhere_.list(limit, now, out);
+  if (lines_.empty()) return;
+  for (const auto& [endpoint, line] : lines_) {
+    std::vector<const Request*> here;
+    std::vector<const Request*> merged;
+    line.list(limit, now, here);
+    std::ranges::merge(out, here, std::back_inserter(merged), {}, &Request::rank, &Request::rank);
+    merged.resize(std::min(merged.size(), limit));
+    out = std::move(merged);
   }
 }
 
 void ModelQueue::begins_to_wait(Request& request) {
-  if (line_.full()) {
-    line_.start_over();
+  if (waiting_.full()) {
+    waiting_.start_over();
     for (Request* r = by_wait.first(); r != nullptr; r = LinkedList<Request, OfModel>::after(*r)) {
-      line_.number_again(r->ticket);
+      waiting_.number_again(r->ticket);
     }
   }
-  line_.enter(request.ticket);
+  waiting_.enter(request.ticket);
   by_wait.push_back(request);
 }
 
 void ModelQueue::waits_no_more(Request& request, WaitLine::End end) {
-  line_.leave(request.ticket, end);
+  waiting_.leave(request.ticket, end);
   by_wait.remove(request);
 }
 
-ModelQueue::Key ModelQueue::key_of(const Request& request) const {
-  return {.demotion = params_.priority_classes ? -request.submission.priority : 0,
-          .tenant =
-              params_.tenants == TenantOrder::none ? TenantKey::none() : request.submission.tenant};
-}
-
-void ModelQueue::place(const Key& key) {
-  Entry& entry = lanes_.find(key)->second;
-  entry.usage = accounts_->usage(params_.tenants, key.tenant);
-  order_.insert({.demotion = key.demotion, .usage = entry.usage, .tenant = key.tenant});
-}
-
-void ModelQueue::leave_if_empty(const Key& key) {
-  const auto entry = lanes_.find(key);
-  if (!entry->second.lane->empty()) return;
-  order_.erase({.demotion = key.demotion, .usage = entry->second.usage, .tenant = key.tenant});
-  lanes_.erase(entry);
-}
-
-// Time has moved the window, hence everybody's use: once in a tenth of it.
-void ModelQueue::sort_again(TimePoint now) {
-  if (params_.tenants == TenantOrder::none) return;
-  const std::uint64_t rolled = accounts_->roll(params_.fairness, now);
-  if (rolled == rolled_) return;
-  rolled_ = rolled;
-  order_.clear();
-  for (const auto& [key, entry] : lanes_) place(key);
+LevelQueue& ModelQueue::line_of(const Request& request) {
+  return request.only.is_none() ? anywhere_ : lines_.find(request.only)->second;
 }
 
 }  // namespace turnpike::core

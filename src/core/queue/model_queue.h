@@ -1,88 +1,75 @@
 #pragma once
 
 #include <cstddef>
-#include <map>
-#include <memory>
 #include <vector>
 
 #include <absl/container/btree_map.h>
 #include <absl/container/btree_set.h>
 
-#include "core/queue/lane.h"
-#include "core/queue/tenant_accounts.h"
+#include "core/queue/level_queue.h"
 #include "core/queue/wait_line.h"
 
 namespace turnpike::core {
 
-// Where a request stands among all that wait in a pool: its priority class, its tenant's use, its place among the sessions.
-struct QueueRank {
-  std::int32_t demotion = 0;  // minus the priority class
-  double usage = 0.0;         // of the tenant
-  TenantKey tenant;
-  Rank rank;
-
-  friend auto operator<=>(const QueueRank&, const QueueRank&) = default;
-};
-
-// The first attempts that wait for one model, in levels: priority classes, in them tenants, in them a lane of sessions. A level that
-// is switched off has one element. O(log n); a tenant's place moves when he is charged, which charged() is told.
+// The first attempts that wait for one model. Those that any endpoint may take stand in one line; those that wait for one endpoint
+// (Request::only) in a line of that endpoint, which blocks nobody else. A line of one endpoint is looked at only after something
+// has changed for it: look_at() says so. O(log n) and O(endpoints that changed), however many lines there are.
 class ModelQueue {
  public:
+  using First = LevelQueue::First;
+
   ModelQueue(const OrderParams& params, TenantAccounts& accounts)
-      : params_(params), accounts_(&accounts) {}
+      : params_(params), accounts_(&accounts), anywhere_(params, accounts) {}
 
   void push(Request& request, TimePoint now);
   void erase(Request& request);
   bool dispatched(Request& request, TimePoint now);
-  void boost(Request& request, std::uint64_t recency) { lane_of(request).boost(request, recency); }
+  void boost(Request& request, std::uint64_t recency);
   // The tenant's use has changed.
   void charged(TenantKey tenant);
+  // The endpoint may take now what it did not take before.
+  void look_at(EndpointId endpoint);
 
-  struct First {
-    Request* request = nullptr;
-    QueueRank rank;
-    bool overdue = false;
-  };
-  [[nodiscard]] First first(Access access, TimePoint now);
+  // The first that can go. `anywhere`: the opening for those that any endpoint may take; `opening_at(id)`: that of one endpoint.
+  template <typename OpeningAt>
+  [[nodiscard]] First first(const Opening& anywhere, OpeningAt opening_at, TimePoint now) {
+    First best = anywhere_.first(anywhere, now);
+    for (auto endpoint = changed_.begin(); endpoint != changed_.end();) {
+      const First here = first_at(*endpoint, opening_at(*endpoint), now);
+      if (here.request == nullptr) {
+        endpoint = changed_.erase(endpoint);
+        continue;
+      }
+      if (best.request == nullptr || here.rank < best.rank) best = here;
+      ++endpoint;
+    }
+    return best;
+  }
+  // Of those that any endpoint may take, or that wait for one endpoint, the first that this opening lets go.
+  [[nodiscard]] First first_anywhere(const Opening& opening, TimePoint now) {
+    return anywhere_.first(opening, now);
+  }
+  [[nodiscard]] First first_at(EndpointId endpoint, const Opening& opening, TimePoint now);
+  // All that wait for one endpoint, and all endpoints that are waited for.
+  [[nodiscard]] std::vector<Request*> waiting_for(EndpointId endpoint) const;
+  [[nodiscard]] std::vector<EndpointId> waited_for() const;
 
   void list(std::size_t limit, TimePoint now, std::vector<const Request*>& out) const;
-  [[nodiscard]] bool empty() const { return lanes_.empty(); }
 
-  // All that wait, in the order in which they began to; retries, which are not in a lane, included.
+  // All that wait, in the order in which they began to; retries, which are not in a line, included.
   void begins_to_wait(Request& request);
   void waits_no_more(Request& request, WaitLine::End end);
   LinkedList<Request, OfModel> by_wait;
 
  private:
-  struct Key {
-    std::int32_t demotion = 0;
-    TenantKey tenant;
-    friend auto operator<=>(const Key&, const Key&) = default;
-  };
-  struct Place {
-    std::int32_t demotion = 0;
-    double usage = 0.0;
-    TenantKey tenant;
-    friend auto operator<=>(const Place&, const Place&) = default;
-  };
-
-  [[nodiscard]] Key key_of(const Request& request) const;
-  Lane& lane_of(const Request& request) const { return *lanes_.find(key_of(request))->second.lane; }
-  void place(const Key& key);
-  void leave_if_empty(const Key& key);
-  void sort_again(TimePoint now);
-
-  struct Entry {
-    std::unique_ptr<Lane> lane;
-    double usage = 0.0;  // as sorted
-  };
+  LevelQueue& line_of(const Request& request);
 
   OrderParams params_;
   TenantAccounts* accounts_;
-  WaitLine line_;
-  absl::btree_map<Key, Entry> lanes_;
-  absl::btree_set<Place> order_;
-  std::uint64_t rolled_ = 0;
+  WaitLine waiting_;
+  LevelQueue anywhere_;
+  absl::btree_map<EndpointId, LevelQueue> lines_;  // those in which something waits
+  absl::btree_set<EndpointId> changed_;
 };
 
 }  // namespace turnpike::core

@@ -8,6 +8,7 @@ namespace turnpike::core {
 
 void Queue::push(Request& request, bool newcomer, TimePoint now) {
   enter(request).push(request, now);
+  if (request.only) ++waiting_for_one_;
   if (newcomer) newcomers_.push_back(request);
 }
 
@@ -19,6 +20,7 @@ void Queue::push_retry(Request& request) {
 void Queue::erase(Request& request) {
   if (request.tried.empty()) {
     of(request).erase(request);
+    if (request.only) --waiting_for_one_;
   } else {
     retries_.erase(request);
   }
@@ -29,6 +31,7 @@ bool Queue::dispatched(Request& request, TimePoint now) {
   bool overtook = false;
   if (request.tried.empty()) {
     overtook = of(request).dispatched(request, now);
+    if (request.only) --waiting_for_one_;
   } else {
     retries_.erase(request);
   }
@@ -43,6 +46,20 @@ void Queue::boost(Request& request, std::uint64_t recency) {
 void Queue::charged(TenantKey tenant) {
   if (params_.tenants == TenantOrder::none) return;
   for (const auto& [model, waiting] : models_) waiting->charged(tenant);
+}
+
+void Queue::move(Request& request, EndpointId only, TimePoint now) {
+  ModelQueue& waiting = of(request);
+  waiting.erase(request);
+  if (request.only) --waiting_for_one_;
+  request.only = only;
+  if (request.only) ++waiting_for_one_;
+  waiting.push(request, now);
+}
+
+ModelQueue* Queue::find(ModelId model) const {
+  const auto found = models_.find(model);
+  return found == models_.end() ? nullptr : found->second.get();
 }
 
 std::optional<RejectReason> Queue::refusal(const QueueLimits& limits,

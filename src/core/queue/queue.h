@@ -15,8 +15,8 @@
 
 namespace turnpike::core {
 
-// The waiting requests of a pool. One lane per model, so that a model without room costs nothing, however many wait for it; the
-// lanes' firsts are compared by rank. Retries go ahead. It does not own the requests; each must leave before it dies.
+// The waiting requests of a pool. One ModelQueue per model, so that a model without room costs nothing, however many wait for it;
+// their firsts are compared by rank. Retries go ahead. It does not own the requests; each must leave before it dies.
 class Queue {
  public:
   Queue(const OrderParams& params, TenantAccounts& accounts)
@@ -39,17 +39,25 @@ class Queue {
   // Whom a turn of a running session may displace: the newcomer that came last.
   [[nodiscard]] Request* youngest_newcomer() const { return newcomers_.last(); }
 
-  // The best first attempt among the models with room; `access` says what room there is for a model.
-  template <typename AccessOf>
-  [[nodiscard]] ModelQueue::First first(TimePoint now, AccessOf access) const {
+  // A first attempt goes to the line of another endpoint, or to that of those that any endpoint may take.
+  void move(Request& request, EndpointId only, TimePoint now);
+  // First attempts that wait for one endpoint, whichever.
+  [[nodiscard]] std::size_t waiting_for_one() const { return waiting_for_one_; }
+
+  // The best first attempt that can go. `opening_of(model)`: for those that any endpoint may take; `opening_at(endpoint)`: for those
+  // that wait for one.
+  template <typename OpeningOf, typename OpeningAt>
+  [[nodiscard]] ModelQueue::First first(TimePoint now, OpeningOf opening_of, OpeningAt opening_at) {
     ModelQueue::First best;
     for (const auto& [model, waiting] : models_) {
-      const ModelQueue::First candidate = waiting->first(access(model), now);
+      const ModelQueue::First candidate = waiting->first(opening_of(model), opening_at, now);
       if (candidate.request == nullptr) continue;
       if (best.request == nullptr || candidate.rank < best.rank) best = candidate;
     }
     return best;
   }
+  // What waits for a model; null if nothing does.
+  [[nodiscard]] ModelQueue* find(ModelId model) const;
   [[nodiscard]] const RetryQueue& retries() const { return retries_; }
 
   // Of all waiting requests, retries included, the one that began to wait first; likewise of a model.
@@ -77,6 +85,7 @@ class Queue {
   RetryQueue retries_;
   LinkedList<Request, OfQueue> by_wait_;
   LinkedList<Request, OfNewcomers> newcomers_;
+  std::size_t waiting_for_one_ = 0;
   QueueLoad load_;
   absl::flat_hash_map<TenantKey, QueueLoad> tenants_;
 };

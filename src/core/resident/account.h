@@ -9,8 +9,8 @@
 
 #include "base/ids.h"
 #include "base/units.h"
+#include "core/queue/fit_tree.h"
 #include "core/queue/rank.h"
-#include "core/resident/fit_tree.h"
 #include "core/resident/recency_stack.h"
 
 namespace turnpike::core {

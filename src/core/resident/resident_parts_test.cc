@@ -3,8 +3,8 @@
 #include <map>
 
 #include "base/random.h"
+#include "core/queue/fit_tree.h"
 #include "core/resident/capacity.h"
-#include "core/resident/fit_tree.h"
 #include "core/resident/recency_stack.h"
 #include "core/resident/returns.h"
 

@@ -15,7 +15,7 @@
 #include "core/pool/flow_rate.h"
 #include "core/pool/moving_mean.h"
 #include "core/pool/request.h"
-#include "core/resident/fit_tree.h"
+#include "core/queue/fit_tree.h"
 #include "core/resident/resident_params.h"
 #include "core/resident/returns.h"
 
