@@ -54,6 +54,7 @@ net::Task<void> AdminApi::handle(net::Exchange& exchange) {
   const std::string_view method = exchange.head().method;
   const bool reads = method == "GET" || method == "HEAD";
   constexpr std::string_view session_prefix = "/api/sessions/";
+  constexpr std::string_view request_prefix = "/api/requests/";
   if (path.starts_with(session_prefix) && path.ends_with("/end") && method == "POST") {
     co_await end_session(
         exchange, path.substr(session_prefix.size(), path.size() - session_prefix.size() - 4));
@@ -73,6 +74,8 @@ net::Task<void> AdminApi::handle(net::Exchange& exchange) {
     co_await endpoints(exchange);
   } else if (path == "/api/queue") {
     co_await queue(exchange);
+  } else if (path.starts_with(request_prefix)) {
+    co_await request(exchange, path.substr(request_prefix.size()));
   } else if (path == "/api/sessions") {
     co_await sessions(exchange);
   } else if (path.starts_with(session_prefix)) {
@@ -112,8 +115,9 @@ net::Task<void> AdminApi::metrics(net::Exchange& exchange) {
         }
         return all;
       });
-  const std::string text = gateway_.metrics().text(
-      seen.pools, seen.endpoints, gateway_.fleet().status(), gateway_.access_log_dropped());
+  const std::string text =
+      gateway_.metrics().text(seen.pools, seen.endpoints, gateway_.fleet().status(),
+                              gateway_.access_log_dropped(), gateway_.recent().size());
   co_await exchange.respond(200, metrics::TextWriter::kContentType, text);
 }
 
@@ -186,6 +190,18 @@ net::Task<void> AdminApi::queue(net::Exchange& exchange) {
     list.push_back(to_json(view, directory->model_names.at(view.model.value())));
   }
   co_await respond(exchange, 200, {{"queued", seen.queued}, {"requests", std::move(list)}});
+}
+
+net::Task<void> AdminApi::request(net::Exchange& exchange, std::string_view id) {
+  const telemetry::RecentRequests& recent = gateway_.recent();
+  if (const auto found = recent.find(id)) {
+    co_await respond(exchange, 200, to_json(*found, recent.passed(*found, kDefaultListed)));
+  } else {
+    co_await not_found(exchange,
+                       fmt::format("no request with this x-request-id is among the last {} "
+                                   "ended ones of a worker; /api/queue lists those that wait",
+                                   recent.capacity()));
+  }
 }
 
 net::Task<void> AdminApi::sessions(net::Exchange& exchange) {

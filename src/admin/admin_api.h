@@ -26,6 +26,7 @@ class AdminApi {
   net::Task<void> pools(net::Exchange& exchange, std::string_view model);
   net::Task<void> endpoints(net::Exchange& exchange);
   net::Task<void> queue(net::Exchange& exchange);
+  net::Task<void> request(net::Exchange& exchange, std::string_view id);
   net::Task<void> sessions(net::Exchange& exchange);
   net::Task<void> session(net::Exchange& exchange, std::string_view key);
   net::Task<void> end_session(net::Exchange& exchange, std::string_view key);

@@ -25,6 +25,23 @@ Json key(Id id) {
   return id.is_none() ? Json() : Json(fmt::format("{:016x}", id.value()));
 }
 
+Json text(const std::string& value) {
+  return value.empty() ? Json() : Json(value);
+}
+
+// What the decision means, for somebody who does not have the documentation at hand.
+std::string_view rule_of(const telemetry::AccessRecord& record) {
+  if (record.decision == "resident")
+    return "its session has a place in the endpoint's cache; such turns wait for nobody else";
+  if (record.decision == "boosted") return "its session has completed a turn lately";
+  if (record.decision == "seat")
+    return "it had passed its virtual deadline; the endpoint made room for it";
+  if (record.decision == "deadline") return "the deadline it came with decided its place";
+  if (record.decision == "bypass") return "it did not have to wait for anybody";
+  if (record.decision == "cold") return "its turn came in the order of the policy";
+  return "it was never dispatched";
+}
+
 template <typename E, typename Counts>
 Json by_name(const Counts& counts) {
   Json object = Json::object();
@@ -125,6 +142,51 @@ Json to_json(const core::QueuedView& view, const std::string& model) {
           {"boosted", view.boosted},
           {"attempt", view.attempt},
           {"predicted_wait_seconds", seconds(view.predicted_wait)}};
+}
+
+Json to_json(const telemetry::RecentRequest& request,
+             const std::vector<telemetry::RecentRequest>& passed) {
+  const telemetry::AccessRecord& r = request.record;
+  Json json = {{"id", r.request_id},
+               {"model", r.model},
+               {"session", key(r.session)},
+               {"tenant", key(r.tenant)},
+               {"status", r.status},
+               {"reason", text(r.reason)},
+               {"endpoint", text(r.endpoint)},
+               {"attempts", r.attempts},
+               {"waited_seconds", to_seconds(r.queued)},
+               {"first_token_seconds", seconds(r.first_token)},
+               {"total_seconds", to_seconds(r.total)},
+               {"decision", text(r.decision)},
+               {"rule", rule_of(r)}};
+  if (!r.explanation) return json;
+  const core::Explanation& e = *r.explanation;
+  json["ahead"] = e.ahead;
+  if (!r.decision.empty()) json["overtook"] = e.overtook;
+  json["overtaken"] = e.overtaken;
+  Json passers = Json::array();
+  for (const telemetry::RecentRequest& passer : passed) {
+    passers.push_back({{"id", passer.record.request_id},
+                       {"session", key(passer.record.session)},
+                       {"tenant", key(passer.record.tenant)},
+                       {"decision", text(passer.record.decision)},
+                       {"waited_seconds", to_seconds(passer.record.queued)}});
+  }
+  json["passed_by"] = std::move(passers);
+  if (r.decision.empty()) return json;
+  const bool weighed = !r.runner_up.empty();
+  json["choice"] = {{"candidates", e.weighing.candidates},
+                    {"score", weighed ? Json(e.weighing.score) : Json()},
+                    {"runner_up", text(r.runner_up)},
+                    {"runner_up_score", weighed ? Json(e.weighing.runner_up_score) : Json()}};
+  json["uncached_tokens"] = e.uncached.value();
+  json["need_tokens"] = tokens(e.need);
+  json["room_tokens"] = tokens(e.room);
+  json["input_tokens"] = tokens(r.input_tokens);
+  json["cached_tokens"] = tokens(r.cached_tokens);
+  json["output_tokens"] = tokens(r.output_tokens);
+  return json;
 }
 
 Json to_json(const core::SessionView& view, const gateway::Directory& directory) {

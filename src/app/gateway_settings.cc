@@ -51,6 +51,7 @@ gateway::Settings gateway_settings(const config::Config& config) {
                    .max_target = bytes(limits.target)};
   s.body_bytes = bytes(limits.body);
   s.connections = limits.connections;
+  s.recent_requests = limits.recent_requests;
   s.upstream_head_limits.max_bytes = bytes(limits.upstream_head);
   s.upstream_head_limits.max_fields = limits.upstream_header_fields;
   s.idle_upstreams = limits.idle_upstreams;

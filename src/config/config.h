@@ -44,7 +44,8 @@ struct LimitConfig {
   ByteCount head{std::int64_t{64} << 10};
   std::size_t header_fields = 128;
   ByteCount target{std::int64_t{8} << 10};
-  std::size_t connections = 10'000;  // of one worker
+  std::size_t connections = 10'000;    // of one worker
+  std::size_t recent_requests = 1024;  // of one worker; 0: none
 
   // Of endpoints.
   ByteCount upstream_head{std::int64_t{64} << 10};

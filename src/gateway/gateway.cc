@@ -9,6 +9,7 @@ Gateway::Gateway(net::Reactor& control, const Clock& clock, Settings settings,
       settings_(std::move(settings)),
       log_(std::move(log)),
       access_log_(access_log),
+      recent_(settings_.recent_requests, static_cast<std::size_t>(settings_.workers)),
       owner_(clock, settings_.pool),
       metrics_(settings_),
       changed_(control) {
@@ -17,6 +18,7 @@ Gateway::Gateway(net::Reactor& control, const Clock& clock, Settings settings,
                       .board = board_,
                       .settings = settings_,
                       .access_log = access_log,
+                      .recent = recent_,
                       .log = log_,
                       .drained = [this] { control_.post([this] { worker_drained(); }); }};
   for (int i = 0; i < settings_.workers; ++i) {

@@ -15,6 +15,7 @@
 #include "gateway/settings.h"
 #include "gateway/worker.h"
 #include "telemetry/access_log.h"
+#include "telemetry/recent_requests.h"
 
 namespace turnpike::gateway {
 
@@ -48,6 +49,7 @@ class Gateway {
   [[nodiscard]] const DirectoryBoard& board() const { return board_; }
   [[nodiscard]] const Fleet& fleet() const { return *fleet_; }
   [[nodiscard]] const Metrics& metrics() const { return metrics_; }
+  [[nodiscard]] const telemetry::RecentRequests& recent() const { return recent_; }
   [[nodiscard]] std::uint64_t access_log_dropped() const {
     return access_log_ == nullptr ? 0 : access_log_->dropped();
   }
@@ -60,6 +62,7 @@ class Gateway {
   const Settings settings_;
   Log log_;
   telemetry::AccessLog* const access_log_;  // null: off
+  telemetry::RecentRequests recent_;
   DirectoryBoard board_;
   Owner owner_;
   Metrics metrics_;

@@ -196,8 +196,8 @@ Metrics::Metrics(const Settings& settings)
 
 std::string Metrics::text(const std::vector<PoolSample>& pools,
                           const std::vector<core::EndpointView>& endpoints,
-                          const std::vector<Fleet::Status>& fleet,
-                          std::uint64_t log_lines_dropped) const {
+                          const std::vector<Fleet::Status>& fleet, std::uint64_t log_lines_dropped,
+                          std::size_t recent_requests) const {
   TextWriter out;
   write_pools(out, pools);
   write_endpoints(out, endpoints);
@@ -205,6 +205,9 @@ std::string Metrics::text(const std::vector<PoolSample>& pools,
   out.family("turnpike_access_log_dropped_total", Type::counter,
              "Lines of the access log that were lost.");
   out.sample(log_lines_dropped);
+  out.family("turnpike_recent_requests", Type::gauge,
+             "Ended requests that the admin API can still explain.");
+  out.sample(static_cast<double>(recent_requests));
   metrics::write_process_stats(out, metrics::read_process_stats());
   return registry_.scrape() + out.take();
 }

@@ -29,7 +29,8 @@ class Metrics {
   [[nodiscard]] std::string text(const std::vector<PoolSample>& pools,
                                  const std::vector<core::EndpointView>& endpoints,
                                  const std::vector<Fleet::Status>& fleet,
-                                 std::uint64_t log_lines_dropped) const;
+                                 std::uint64_t log_lines_dropped,
+                                 std::size_t recent_requests) const;
 
  private:
   metrics::Registry registry_;

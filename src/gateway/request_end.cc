@@ -103,7 +103,9 @@ void RequestLife::report() {
   worker_.metrics().finished(r);
 
   telemetry::AccessLog* const log = worker_.shared().access_log;
-  if (log == nullptr) return;
+  telemetry::RecentRequests& recent = worker_.shared().recent;
+  const bool explains = recent.on() && !id_.is_none();
+  if (log == nullptr && !explains) return;
   telemetry::AccessRecord line;
   line.time = std::chrono::system_clock::now() -
               std::chrono::duration_cast<std::chrono::system_clock::duration>(real(r.total));
@@ -125,7 +127,21 @@ void RequestLife::report() {
   line.input_tokens = r.usage.prompt_tokens;
   line.cached_tokens = r.usage.cached_tokens;
   line.output_tokens = r.usage.output_tokens;
-  log->log(std::move(line));
+  if (dispatched) {
+    line.explanation = dispatch_.explanation;
+    const auto runner_up = worker_.directory().endpoint(dispatch_.explanation.weighing.runner_up);
+    if (runner_up) line.runner_up = runner_up->name;
+  } else if (const auto* refusal =
+                 decision_ ? std::get_if<core::Rejection>(&*decision_) : nullptr) {
+    line.explanation = {.ahead = refusal->ahead, .overtaken = refusal->overtaken};
+  }
+  if (explains) {
+    recent.add(worker_.index(), {.record = line,
+                                 .model = model_,
+                                 .arrived = received_,
+                                 .dispatched = dispatched ? record_.dispatched : TimePoint::max()});
+  }
+  if (log != nullptr) log->log(std::move(line));
 }
 
 }  // namespace turnpike::gateway

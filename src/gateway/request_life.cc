@@ -54,7 +54,8 @@ net::Task<RequestLife::Step> RequestLife::receive() {
     co_return Step::finished;
   received_ = now();
   keep_client_ = head_.keep_alive;
-  if (receipt.status == Status::complete && worker_.shared().access_log != nullptr) {
+  if (receipt.status == Status::complete &&
+      (worker_.shared().access_log != nullptr || worker_.shared().recent.on())) {
     method_ = head_.method;
     path_ = head_.path().substr(0, kLoggedPath);
   }

@@ -39,7 +39,8 @@ struct Settings {
   bool response_headers = true;  // x-turnpike-*
   http::HeadLimits head_limits;
   std::uint64_t body_bytes = std::uint64_t{64} << 20U;
-  std::size_t connections = 10'000;  // of one worker
+  std::size_t connections = 10'000;    // of one worker
+  std::size_t recent_requests = 1024;  // of one worker, kept to be explained
   Duration keep_alive = std::chrono::seconds(75);
   Duration head_arrival = std::chrono::seconds(30);
   Duration body_pause = std::chrono::seconds(30);

@@ -24,6 +24,7 @@
 #include "net/server_connection.h"
 #include "openai/body.h"
 #include "telemetry/access_log.h"
+#include "telemetry/recent_requests.h"
 
 namespace turnpike::gateway {
 
@@ -36,7 +37,8 @@ struct Shared {
   Owner& owner;
   const DirectoryBoard& board;
   const Settings& settings;
-  telemetry::AccessLog* access_log;           // null: off
+  telemetry::AccessLog* access_log;  // null: off
+  telemetry::RecentRequests& recent;
   std::function<void(std::string_view)> log;  // for the operator; any thread
   std::function<void()> drained;              // a worker has finished draining; any thread
 };
@@ -71,6 +73,7 @@ class Worker final : public DecisionSink {
   void dismiss(RequestId id) { lives_.erase(id); }
   [[nodiscard]] const Directory& directory();
   [[nodiscard]] const Shared& shared() const { return shared_; }
+  [[nodiscard]] std::size_t index() const { return static_cast<std::size_t>(index_); }
   [[nodiscard]] const Settings& settings() const { return shared_.settings; }
   [[nodiscard]] const Clock& clock() const { return shared_.clock; }
   [[nodiscard]] net::Reactor& reactor() { return reactor_; }

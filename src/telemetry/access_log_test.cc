@@ -61,6 +61,29 @@ TEST(AccessRecord, IsOneJsonObject) {
       R"("input_tokens":904,"cached_tokens":896,"output_tokens":6})");
 }
 
+TEST(AccessRecord, JsonTellsTheNumbersBehindTheDecision) {
+  AccessRecord record;
+  record.explanation = core::Explanation{.ahead = 5,
+                                         .overtook = 3,
+                                         .overtaken = 2,
+                                         .weighing = {.candidates = 4,
+                                                      .score = 0.75,
+                                                      .runner_up = EndpointId(1),
+                                                      .runner_up_score = 0.5},
+                                         .uncached = TokenCount(12),
+                                         .need = TokenCount(600),
+                                         .room = TokenCount(-7)};
+  record.runner_up = "b";
+  EXPECT_THAT(format_json(record),
+              HasSubstr(R"("ahead":5,"overtook":3,"overtaken":2,"candidates":4,"score":0.75,)"
+                        R"("runner_up":"b","runner_up_score":0.5,"uncached_tokens":12,)"
+                        R"("need_tokens":600,"room_tokens":-7})"));
+  record.runner_up.clear();
+  record.explanation->need.reset();
+  EXPECT_THAT(format_json(record), testing::Not(HasSubstr("score")));
+  EXPECT_THAT(format_json(record), testing::Not(HasSubstr("need_tokens")));
+}
+
 TEST(AccessRecord, WhatIsAbsentIsADashOrLeftOut) {
   const std::string text = format_text({});
   EXPECT_THAT(text, HasSubstr("time=1970-01-01T00:00:00.000Z id=- "));

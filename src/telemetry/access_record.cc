@@ -61,6 +61,26 @@ void visit(const AccessRecord& r, Write write) {
   write("output_tokens", count(r.output_tokens), Kind::number);
 }
 
+// The numbers behind the decision.
+template <typename Write>
+void visit(const core::Explanation& e, const std::string& runner_up, Write write) {
+  const auto number = [&](std::string_view name, auto value) {
+    write(name, fmt::to_string(value), Kind::number);
+  };
+  number("ahead", e.ahead);
+  number("overtook", e.overtook);
+  number("overtaken", e.overtaken);
+  number("candidates", e.weighing.candidates);
+  if (!runner_up.empty()) {
+    write("score", fmt::format("{:.6g}", e.weighing.score), Kind::number);
+    write("runner_up", runner_up, Kind::text);
+    write("runner_up_score", fmt::format("{:.6g}", e.weighing.runner_up_score), Kind::number);
+  }
+  number("uncached_tokens", e.uncached.value());
+  if (e.need) number("need_tokens", e.need->value());
+  if (e.room) number("room_tokens", e.room->value());
+}
+
 bool is_plain(std::string_view value) {
   return value != "-" && std::ranges::all_of(value, [](char c) {
            return c > ' ' && c < 0x7f && c != '"' && c != '\\' && c != '=';
@@ -88,7 +108,7 @@ std::string format_text(const AccessRecord& record) {
 
 std::string format_json(const AccessRecord& record) {
   std::string out;
-  visit(record, [&out](std::string_view name, const std::string& value, Kind kind) {
+  const auto write = [&out](std::string_view name, const std::string& value, Kind kind) {
     if (value.empty()) return;
     out += out.empty() ? "{\"" : ",\"";
     out += name;
@@ -98,7 +118,9 @@ std::string format_json(const AccessRecord& record) {
     } else {
       append_json_string(out, value);
     }
-  });
+  };
+  visit(record, write);
+  if (record.explanation) visit(*record.explanation, record.runner_up, write);
   out.push_back('}');
   return out;
 }

@@ -7,6 +7,7 @@
 
 #include "base/ids.h"
 #include "base/units.h"
+#include "core/pool/events.h"
 
 namespace turnpike::telemetry {
 
@@ -31,12 +32,15 @@ struct AccessRecord {
   std::optional<TokenCount> input_tokens;
   std::optional<TokenCount> cached_tokens;
   std::optional<TokenCount> output_tokens;
+
+  std::optional<core::Explanation> explanation;  // of its (last) dispatch
+  std::string runner_up;                         // the name of that endpoint; empty: none
 };
 
 // One line without its end. Text: key=value, "-" for what is absent, quotes where a value holds blanks, quotes or control characters
 // (which are escaped, so that no client can forge a line). Times are UTC with milliseconds; durations are milliseconds.
 std::string format_text(const AccessRecord& record);
-// The same as a JSON object; what is absent is left out.
+// The same as a JSON object with the explanation; what is absent is left out.
 std::string format_json(const AccessRecord& record);
 
 }  // namespace turnpike::telemetry

@@ -140,6 +140,8 @@ struct Rejection {
   RejectReason reason = RejectReason::queue_full;
   Duration retry_after{
       0};  // predicted time until it could be served; the driver rounds and jitters it
+  std::uint32_t ahead = 0;  // as in Explanation
+  std::uint32_t overtaken = 0;
 };
 
 using Decision = std::variant<Dispatch, Rejection>;

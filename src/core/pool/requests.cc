@@ -74,8 +74,11 @@ void Pool::State::wait_over(Request& request) {
 
 void Pool::State::reject(Request& request, RejectReason reason, TimePoint now) {
   ++counters.rejected[static_cast<std::size_t>(reason)];
-  decisions.emplace_back(Rejection{
-      .request = request.submission.id, .reason = reason, .retry_after = retry_after(reason, now)});
+  decisions.emplace_back(Rejection{.request = request.submission.id,
+                                   .reason = reason,
+                                   .retry_after = retry_after(reason, now),
+                                   .ahead = request.ticket.ahead,
+                                   .overtaken = request.ticket.overtaken});
   remembered.remember(params.retry, request.submission, request.arrival.at, now);
   destroy(request, now);
 }
