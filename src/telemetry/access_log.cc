@@ -11,6 +11,8 @@
 
 #include <fmt/format.h>
 
+#include "telemetry/write_all.h"
+
 namespace turnpike::telemetry {
 
 namespace {
@@ -18,16 +20,6 @@ namespace {
 // How long a line may lie before it is written. Waking the writer for every line would cost each request a system call.
 constexpr auto kLinger = std::chrono::milliseconds(50);
 constexpr std::size_t kFlushBytes = std::size_t{64} * 1024;
-
-bool write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return true;
-}
 
 // A file that is appended to. When its name has come to mean another file, or none, as after a rotation of logs, that one is
 // opened (or made) before the next write; should that fail, the old one goes on.

@@ -14,7 +14,8 @@ struct JournalReader::State {
   Context context;
   // The segment that is being read; none before the first.
   std::optional<Began> segment;
-  bool in_segment = false;  // of this piece
+  bool in_segment = false;    // of this piece
+  std::uint64_t records = 0;  // read of the segment
   std::uint64_t roster_left = 0;
   bool skips_roster = false;
   std::optional<Error> error;
@@ -33,18 +34,18 @@ struct JournalReader::State {
     if (in.raw(kMagic.size()) != kMagic) in.wrong("this is no journal");
     if (in.fixed() != kFormat) in.wrong("a journal of another version of turnpike");
     context.reset();
-    bool continues = false;
     Began began;
-    in.get(continues);
+    const std::uint64_t records_before = in.varint();
     in.get(began);
     in.get(record.at);
     roster_left = in.varint();
     if (!in.ok()) return fail(in);
     context.now = record.at;
-    skips_roster = continues && segment && segment->journal == began.journal &&
+    skips_roster = segment && records == records_before && segment->journal == began.journal &&
                    segment->segment + 1 == began.segment;
     segment = began;
     in_segment = true;
+    records = 0;
     record.event = began;
     return record;
   }
@@ -69,7 +70,7 @@ JournalReader& JournalReader::operator=(JournalReader&&) noexcept = default;
 
 void JournalReader::continue_with(std::string_view bytes) {
   State& s = *state_;
-  if (s.error || s.position != s.bytes.size()) s.segment.reset();
+  if (s.position != s.bytes.size()) s.segment.reset();
   s.bytes = bytes;
   s.position = 0;
   s.in_segment = false;
@@ -109,6 +110,7 @@ Expected<std::optional<JournalRecord>> JournalReader::next() {
         get_event(in, kind, record->event,
                   std::make_index_sequence<std::variant_size_v<JournalEvent>>{});
       if (!in.ok()) record = s.fail(in);
+      ++s.records;
       if (s.roster_left > 0) {
         --s.roster_left;
         skipped = s.skips_roster;

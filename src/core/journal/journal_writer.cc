@@ -6,16 +6,17 @@ namespace turnpike::core {
 
 using namespace journal;
 
-// Mark, format, whether it continues, then `Began` and the roster as records, then the end of the roster.
-void JournalWriter::begin_segment(TimePoint now, std::int64_t wall_clock_ns, bool complete) {
+// Mark, format, how many records the segment before had, `Began`, the time, and the roster as so many records.
+void JournalWriter::begin_segment(TimePoint now, std::int64_t wall_clock_ns) {
   context_.reset();
   Encoder out(bytes_, context_);
   bytes_ += kMagic;
   out.fixed(kFormat);
-  out.put(complete && segment_ > 0);
+  out.varint(records_);
   out.put(Began{.journal = journal_, .segment = segment_++, .wall_clock_ns = wall_clock_ns});
   out.put(now);
   context_.now = now;
+  records_ = 0;
 
   std::uint64_t records = 0;
   for (const auto& [number, pool] : roster_) {
@@ -40,6 +41,7 @@ void JournalWriter::begin_segment(TimePoint now, std::int64_t wall_clock_ns, boo
 
 void JournalWriter::begin_record(std::size_t kind, std::uint32_t pool, TimePoint now) {
   Encoder out(bytes_, context_);
+  ++records_;
   const bool same_pool = pool == context_.pool;
   const bool same_time = now == context_.now;
   out.byte(static_cast<unsigned>(kind) | (same_pool ? kSamePool : 0U) |

@@ -19,9 +19,9 @@ class JournalWriter {
   // `journal`: tells the journals of different processes apart.
   explicit JournalWriter(std::uint64_t journal) : journal_(journal) {}
 
-  // Ends the segment and begins the next; call it once before the first event. `complete`: everything written so far will be
-  // found by whoever reads on, so that nothing needs to be forgotten there.
-  void begin_segment(TimePoint now, std::int64_t wall_clock_ns, bool complete);
+  // Ends the segment and begins the next; call it once before the first event. A reader who finds the segment before whole goes on
+  // where it ended; one who does not starts afresh here.
+  void begin_segment(TimePoint now, std::int64_t wall_clock_ns);
 
   // The event E of a pool, given as its members.
   template <typename E, typename... Members>
@@ -60,6 +60,7 @@ class JournalWriter {
 
   std::uint64_t journal_;
   std::uint64_t segment_ = 0;
+  std::uint64_t records_ = 0;  // of this segment
   std::string bytes_;
   journal::Context context_;
   std::map<std::uint32_t, RosterOfPool> roster_;

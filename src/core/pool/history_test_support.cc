@@ -44,7 +44,7 @@ Step random_step(Random& random) {
 History::History(const PoolParams& params, JournalWriter* journal)
     : params_(params), journal_(journal), pool_(params) {
   if (journal_ != nullptr) {
-    journal_->begin_segment(now_, 0, false);
+    journal_->begin_segment(now_, 0);
     pool_.record_to(*journal_, pools_++, now_);
   }
   add_endpoint(7);
