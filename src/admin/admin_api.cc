@@ -76,6 +76,8 @@ net::Task<void> AdminApi::handle(net::Exchange& exchange) {
     co_await queue(exchange);
   } else if (path.starts_with(request_prefix)) {
     co_await request(exchange, path.substr(request_prefix.size()));
+  } else if (path == "/api/journal") {
+    co_await journal(exchange);
   } else if (path == "/api/sessions") {
     co_await sessions(exchange);
   } else if (path.starts_with(session_prefix)) {
@@ -83,6 +85,21 @@ net::Task<void> AdminApi::handle(net::Exchange& exchange) {
   } else {
     co_await not_found(exchange, fmt::format("there is no {} here", path));
   }
+}
+
+// What is in memory, up to this moment, as a file for `turnpike journal` and `turnpike simulate`.
+net::Task<void> AdminApi::journal(net::Exchange& exchange) {
+  telemetry::FlightRecorder* const recorder = gateway_.recorder();
+  if (recorder == nullptr) {
+    co_return co_await not_found(exchange, "nothing is recorded: journal.memory is 0");
+  }
+  const bool handed_over = co_await gateway::ask(gateway_.owner(), gateway_.control(),
+                                                 [recorder](gateway::Pools&, TimePoint now) {
+                                                   recorder->hand_over(now);
+                                                   return true;
+                                                 });
+  co_await exchange.respond(200, "application/octet-stream",
+                            handed_over ? recorder->recent() : std::string());
 }
 
 net::Task<void> AdminApi::readyz(net::Exchange& exchange) {
@@ -115,9 +132,13 @@ net::Task<void> AdminApi::metrics(net::Exchange& exchange) {
         }
         return all;
       });
-  const std::string text =
-      gateway_.metrics().text(seen.pools, seen.endpoints, gateway_.fleet().status(),
-                              gateway_.access_log_dropped(), gateway_.recent().size());
+  const telemetry::FlightRecorder* const recorder = gateway_.recorder();
+  const std::string text = gateway_.metrics().text(
+      seen.pools, seen.endpoints, gateway_.fleet().status(),
+      {.log_lines_dropped = gateway_.access_log_dropped(),
+       .recent_requests = gateway_.recent().size(),
+       .journal =
+           recorder == nullptr ? telemetry::FlightRecorder::Counters{} : recorder->counters()});
   co_await exchange.respond(200, metrics::TextWriter::kContentType, text);
 }
 

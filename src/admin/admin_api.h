@@ -23,6 +23,7 @@ class AdminApi {
   net::Task<void> handle(net::Exchange& exchange);
   net::Task<void> readyz(net::Exchange& exchange);
   net::Task<void> metrics(net::Exchange& exchange);
+  net::Task<void> journal(net::Exchange& exchange);
   net::Task<void> pools(net::Exchange& exchange, std::string_view model);
   net::Task<void> endpoints(net::Exchange& exchange);
   net::Task<void> queue(net::Exchange& exchange);

@@ -5,6 +5,7 @@
 
 #include "app/config_commands.h"
 #include "app/engine/engine_command.h"
+#include "app/journal_command.h"
 #include "app/load/load_command.h"
 #include "app/serve_command.h"
 #include "app/simulate_command.h"
@@ -20,6 +21,7 @@ int main(int argc, char** argv) {
   turnpike::app::add_engine_command(app, exit_code);
   turnpike::app::add_load_command(app, exit_code);
   turnpike::app::add_simulate_command(app, exit_code);
+  turnpike::app::add_journal_command(app, exit_code);
   turnpike::app::add_check_command(app, exit_code);
   turnpike::app::add_config_command(app, exit_code);
   try {

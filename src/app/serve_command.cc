@@ -1,6 +1,7 @@
 #include "app/serve_command.h"
 
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <functional>
 #include <map>
@@ -19,6 +20,7 @@
 #include "base/clock.h"
 #include "gateway/gateway.h"
 #include "telemetry/access_log.h"
+#include "telemetry/flight_recorder.h"
 
 namespace turnpike::app {
 namespace {
@@ -42,6 +44,7 @@ constexpr std::array kKeyFlags = {
     KeyFlag{"--session-header", "session.headers", "Header that names the session (repeatable)"},
     KeyFlag{"--workers", "workers", "Threads that serve clients"},
     KeyFlag{"--access-log", "access_log.format", "One line per request: off, text or json"},
+    KeyFlag{"--journal", "journal.directory", "Directory for a journal of the policy's events"},
     KeyFlag{"--log-level", "log.level", "debug, info, warning, error or off"},
     KeyFlag{"--speed", "speed", "Policy seconds per real second"},
 };
@@ -66,6 +69,21 @@ Expected<std::unique_ptr<telemetry::AccessLog>> open_access_log(
                           ? telemetry::AccessLogFormat::json
                           : telemetry::AccessLogFormat::text;
   return std::make_unique<telemetry::AccessLog>(format, config.queue, std::move(*sink));
+}
+
+// Null if it is off.
+Expected<std::unique_ptr<telemetry::FlightRecorder>> open_recorder(
+    const config::JournalConfig& config, TimePoint now, std::function<void(std::string_view)> log) {
+  const auto bytes = [](ByteCount count) { return static_cast<std::size_t>(count.value()); };
+  if (config.memory == ByteCount(0) && config.directory.empty()) return nullptr;
+  const auto wall_clock = [] {
+    return std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
+  };
+  return telemetry::FlightRecorder::open({.memory = bytes(config.memory),
+                                          .files = {.directory = config.directory,
+                                                    .file_bytes = bytes(config.file_size),
+                                                    .total_bytes = bytes(config.total_size)}},
+                                         now, wall_clock, std::move(log));
 }
 
 // A gateway takes and gives back blocks of a prompt's size all day. As it comes, glibc returns each of them to the system and
@@ -111,7 +129,10 @@ int run(const Options& options) {
   const Termination termination(control, [&end](int count) { end(count); });
   auto access_log = open_access_log(config.access_log);
   if (!access_log) return fail_with(1, access_log.error());
-  gateway::Gateway gateway(control, clock, gateway_settings(config), access_log->get(), log);
+  auto recorder = open_recorder(config.journal, clock.now(), log);
+  if (!recorder) return fail_with(1, recorder.error());
+  gateway::Gateway gateway(control, clock, gateway_settings(config), access_log->get(),
+                           recorder->get(), log);
   admin::AdminApi admin(gateway);
   end = [&](int count) {
     if (count == 1) {

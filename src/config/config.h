@@ -112,6 +112,16 @@ struct AccessLogConfig {
   friend bool operator==(const AccessLogConfig&, const AccessLogConfig&) = default;
 };
 
+// What happens to the policy core, for replay.
+struct JournalConfig {
+  ByteCount memory{std::int64_t{16} << 20};  // 0, and no directory: nothing is recorded
+  std::string directory;                     // empty: no files
+  ByteCount file_size{std::int64_t{64} << 20};
+  ByteCount total_size{std::int64_t{1} << 30};
+
+  friend bool operator==(const JournalConfig&, const JournalConfig&) = default;
+};
+
 enum class LogLevel : std::uint8_t { debug, info, warning, error, off };
 
 struct LogConfig {
@@ -141,6 +151,7 @@ struct Config {
   GaugeConfig gauges;
   ModelsConfig models;
   AccessLogConfig access_log;
+  JournalConfig journal;
   LogConfig log;
   MetricsConfig metrics;
   core::PoolParams pool;  // the preset `policy`, with what the user sets of it

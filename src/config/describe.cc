@@ -337,6 +337,18 @@ std::vector<Key> describe(Config& c) {
        "Lines that may wait to be written; further ones are dropped and counted.",
        {1, 1e6}},
 
+      {"journal.memory",
+       &c.journal.memory,
+       "Latest events of the policy (sizes and hashes, never text) that are kept for replay; the "
+       "admin API gives them out. 0, "
+       "and no directory: nothing is recorded.",
+       {0, 1099511627776.0}},
+      {"journal.directory", &c.journal.directory,
+       "Where all of them are written to files, too; it must exist. Empty: nowhere."},
+      {"journal.file_size", &c.journal.file_size, "About how large one such file becomes.", kSize},
+      {"journal.total_size", &c.journal.total_size,
+       "How much of the directory they may take together; the oldest are removed.", kSize},
+
       {"log.level", choice(c.log.level, {"debug", "info", "warning", "error", "off"}),
        "What the gateway says of itself on stderr."},
 

@@ -3,14 +3,15 @@
 namespace turnpike::gateway {
 
 Gateway::Gateway(net::Reactor& control, const Clock& clock, Settings settings,
-                 telemetry::AccessLog* access_log, Log log)
+                 telemetry::AccessLog* access_log, telemetry::FlightRecorder* recorder, Log log)
     : control_(control),
       clock_(clock),
       settings_(std::move(settings)),
       log_(std::move(log)),
       access_log_(access_log),
+      recorder_(recorder),
       recent_(settings_.recent_requests, static_cast<std::size_t>(settings_.workers)),
-      owner_(clock, settings_.pool),
+      owner_(clock, settings_.pool, recorder),
       metrics_(settings_),
       changed_(control) {
   const Shared shared{.clock = clock_,

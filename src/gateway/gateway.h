@@ -15,6 +15,7 @@
 #include "gateway/settings.h"
 #include "gateway/worker.h"
 #include "telemetry/access_log.h"
+#include "telemetry/flight_recorder.h"
 #include "telemetry/recent_requests.h"
 
 namespace turnpike::gateway {
@@ -25,7 +26,7 @@ class Gateway {
  public:
   using Log = std::function<void(std::string_view)>;  // any thread
   Gateway(net::Reactor& control, const Clock& clock, Settings settings,
-          telemetry::AccessLog* access_log, Log log);
+          telemetry::AccessLog* access_log, telemetry::FlightRecorder* recorder, Log log);
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
   ~Gateway();
@@ -50,6 +51,8 @@ class Gateway {
   [[nodiscard]] const Fleet& fleet() const { return *fleet_; }
   [[nodiscard]] const Metrics& metrics() const { return metrics_; }
   [[nodiscard]] const telemetry::RecentRequests& recent() const { return recent_; }
+  // Null: nothing is recorded.
+  [[nodiscard]] telemetry::FlightRecorder* recorder() const { return recorder_; }
   [[nodiscard]] std::uint64_t access_log_dropped() const {
     return access_log_ == nullptr ? 0 : access_log_->dropped();
   }
@@ -61,7 +64,8 @@ class Gateway {
   const Clock& clock_;
   const Settings settings_;
   Log log_;
-  telemetry::AccessLog* const access_log_;  // null: off
+  telemetry::AccessLog* const access_log_;     // null: off
+  telemetry::FlightRecorder* const recorder_;  // null: off
   telemetry::RecentRequests recent_;
   DirectoryBoard board_;
   Owner owner_;

@@ -196,18 +196,26 @@ Metrics::Metrics(const Settings& settings)
 
 std::string Metrics::text(const std::vector<PoolSample>& pools,
                           const std::vector<core::EndpointView>& endpoints,
-                          const std::vector<Fleet::Status>& fleet, std::uint64_t log_lines_dropped,
-                          std::size_t recent_requests) const {
+                          const std::vector<Fleet::Status>& fleet,
+                          const TelemetrySample& telemetry) const {
   TextWriter out;
   write_pools(out, pools);
   write_endpoints(out, endpoints);
   write_fleet(out, fleet);
   out.family("turnpike_access_log_dropped_total", Type::counter,
              "Lines of the access log that were lost.");
-  out.sample(log_lines_dropped);
+  out.sample(telemetry.log_lines_dropped);
   out.family("turnpike_recent_requests", Type::gauge,
              "Ended requests that the admin API can still explain.");
-  out.sample(static_cast<double>(recent_requests));
+  out.sample(static_cast<double>(telemetry.recent_requests));
+  out.family("turnpike_journal_bytes_total", Type::counter,
+             "What was recorded of the policy's events.");
+  out.sample(telemetry.journal.bytes);
+  out.family("turnpike_journal_memory_bytes", Type::gauge, "Of that, what is kept in memory.");
+  out.sample(static_cast<double>(telemetry.journal.memory_bytes));
+  out.family("turnpike_journal_dropped_bytes_total", Type::counter,
+             "What should be in the journal's files and is not.");
+  out.sample(telemetry.journal.dropped_bytes);
   metrics::write_process_stats(out, metrics::read_process_stats());
   return registry_.scrape() + out.take();
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,6 +11,7 @@
 #include "gateway/settings.h"
 #include "gateway/worker_metrics.h"
 #include "metrics/registry.h"
+#include "telemetry/flight_recorder.h"
 
 namespace turnpike::gateway {
 
@@ -16,6 +19,13 @@ namespace turnpike::gateway {
 struct PoolSample {
   std::string model;  // the pool's first name: its label
   core::PoolView view;
+};
+
+// What the gateway's records of itself say for one scrape.
+struct TelemetrySample {
+  std::uint64_t log_lines_dropped = 0;
+  std::size_t recent_requests = 0;
+  telemetry::FlightRecorder::Counters journal;
 };
 
 // All metrics of a gateway: what workers count, and what the pools and the fleet say when they are asked.
@@ -29,8 +39,7 @@ class Metrics {
   [[nodiscard]] std::string text(const std::vector<PoolSample>& pools,
                                  const std::vector<core::EndpointView>& endpoints,
                                  const std::vector<Fleet::Status>& fleet,
-                                 std::uint64_t log_lines_dropped,
-                                 std::size_t recent_requests) const;
+                                 const TelemetrySample& telemetry) const;
 
  private:
   metrics::Registry registry_;

@@ -4,8 +4,10 @@
 
 namespace turnpike::gateway {
 
-Owner::Owner(const Clock& clock, core::PoolParams params)
-    : clock_(clock), pools_(std::move(params)) {}
+Owner::Owner(const Clock& clock, core::PoolParams params, telemetry::FlightRecorder* recorder)
+    : clock_(clock),
+      recorder_(recorder),
+      pools_(std::move(params), recorder == nullptr ? nullptr : &recorder->writer()) {}
 
 void Owner::attach(std::vector<DecisionSink*> sinks, std::function<void(TimePoint)> alarm) {
   sinks_ = std::move(sinks);
@@ -57,6 +59,7 @@ void Owner::work_while_there_is_any() {
       pools_.drain([this](const core::Decision& decision) { deliver(decision); });
     }
     batch_.clear();
+    if (recorder_ != nullptr) recorder_->collect(now);
     set_alarm();
   }
 }

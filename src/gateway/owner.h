@@ -12,6 +12,7 @@
 #include "base/ids.h"
 #include "core/pool/events.h"
 #include "gateway/pools.h"
+#include "telemetry/flight_recorder.h"
 
 namespace turnpike::gateway {
 
@@ -60,7 +61,8 @@ constexpr std::uint64_t worker_of(RequestId id) {
 // Decisions go to the sinks before the next event is handled. post() and run() may be called from any thread.
 class Owner {
  public:
-  Owner(const Clock& clock, core::PoolParams params);
+  // `recorder`: writes down what happens to the pools; null: nobody does.
+  Owner(const Clock& clock, core::PoolParams params, telemetry::FlightRecorder* recorder = nullptr);
 
   // Before the first event. `alarm` is told that advance() must be called at a time (policy time) earlier than it knew, from
   // whatever thread has the role.
@@ -82,6 +84,7 @@ class Owner {
   void set_alarm();
 
   const Clock& clock_;
+  telemetry::FlightRecorder* const recorder_;
   std::vector<DecisionSink*> sinks_;
   std::function<void(TimePoint)> alarm_;
 

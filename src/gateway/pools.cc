@@ -37,7 +37,11 @@ core::Pool& Pools::pool_for(std::span<const ModelId> models, core::Pool* current
                         });
     if (shares) concerned.push_back(pool.get());
   }
-  if (concerned.empty()) return *pools_.emplace_back(std::make_unique<core::Pool>(params_));
+  if (concerned.empty()) {
+    core::Pool& made = *pools_.emplace_back(std::make_unique<core::Pool>(params_));
+    if (journal_ != nullptr) made.record_to(*journal_, made_++, now);
+    return made;
+  }
   for (std::size_t i = 1; i < concerned.size(); ++i) merge(*concerned[0], *concerned[i], now);
   return *concerned[0];
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -9,6 +10,7 @@
 
 #include "base/ids.h"
 #include "base/units.h"
+#include "core/journal/journal_writer.h"
 #include "core/pool/pool.h"
 
 namespace turnpike::gateway {
@@ -19,7 +21,9 @@ namespace turnpike::gateway {
 // owner's role calls it.
 class Pools {
  public:
-  explicit Pools(core::PoolParams params) : params_(std::move(params)) {}
+  // `journal`: where all that happens to them is recorded; null: nowhere.
+  explicit Pools(core::PoolParams params, core::JournalWriter* journal = nullptr)
+      : params_(std::move(params)), journal_(journal) {}
 
   // The endpoint serves `spec.models` (sorted, not empty) from now on; it may be new.
   void serve(const core::EndpointSpec& spec, TimePoint now);
@@ -53,6 +57,8 @@ class Pools {
   void merge(core::Pool& into, core::Pool& from, TimePoint now);
 
   core::PoolParams params_;
+  core::JournalWriter* journal_;
+  std::uint32_t made_ = 0;  // pools so far
   std::vector<std::unique_ptr<core::Pool>> pools_;
   absl::flat_hash_map<ModelId, core::Pool*> by_model_;
   absl::flat_hash_map<EndpointId, core::Pool*> by_endpoint_;
