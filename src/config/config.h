@@ -136,12 +136,17 @@ struct MetricsConfig {
   friend bool operator==(const MetricsConfig&, const MetricsConfig&) = default;
 };
 
+// What `resident-set` weighs: how soon newcomers go against how much is computed.
+enum class Goal : std::uint8_t { latency, balanced, throughput };
+double alpha_of(Goal goal);  // seconds of waiting worth 1000 tokens
+
 struct Config {
   std::string listen = "127.0.0.1:8080";
   std::string admin = "127.0.0.1:9901";
   int workers = 0;  // 0: one less than the cores, at least 1
   double speed = 1.0;
   std::string policy = "session-boost";
+  Goal goal = Goal::balanced;
   std::vector<Backend> backends;
   bool response_headers = true;
   SessionConfig session;

@@ -9,6 +9,7 @@
 
 #include "base/ascii.h"
 #include "config/check.h"
+#include "config/describe_parts.h"
 #include "config/nearest.h"
 #include "config/value.h"
 
@@ -16,22 +17,11 @@ namespace turnpike::config {
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kYear = 366.0 * 86'400;
-constexpr Bounds kDurationOrOff{1e-3, kInfinity};
-constexpr Bounds kAnyDuration{0, kYear};
-constexpr Bounds kPositiveDuration{1e-3, kYear};
 constexpr Bounds kSize{1, 1099511627776.0};
 
 constexpr std::array<std::string_view, 11> kScorerNames = {
     "session",  "prefix",        "least-request", "round-robin",  "rendezvous", "least-tokens",
     "kv-usage", "least-latency", "random",        "power-of-two", "lmetric"};
-
-template <typename Enum>
-Choice choice(Enum& value, std::vector<std::string> names) {
-  static_assert(sizeof(Enum) == 1);
-  return {reinterpret_cast<std::uint8_t*>(&value), std::move(names)};
-}
 
 std::string join(const std::vector<std::string>& words, std::string_view separator) {
   return fmt::format("{}", fmt::join(words, separator));
@@ -130,7 +120,9 @@ std::vector<Key> describe(Backend& b) {
        .check = check_not_empty},
       {"slots",
        &b.slots,
-       "Requests it runs at once (`--max-num-seqs`, `--parallel`); 0: learned.",
+       "Requests it runs at once (`--max-num-seqs`, `--parallel`); 0: learned from its gauges "
+       "where a "
+       "rule of admission asks; `resident-set` then bounds tokens only, not requests.",
        {0, 1e6}},
       {"capacity", &b.capacity, "Tokens that its KV cache holds; 0: as it reports.", {0, 1e12}},
       {.path = "api_key",
@@ -162,6 +154,14 @@ std::vector<Key> describe(Config& c) {
        "How much faster than real time the gateway's clock runs, for tests and demos.",
        {0.01, 10'000}},
       {"policy", NamedChoice{&c.policy, presets}, "The preset of order, admission and placement."},
+      {"goal", choice(c.goal, {"latency", "balanced", "throughput"}),
+       "What matters more to `resident-set`: that nobody waits long, or that most is computed; "
+       "`alpha` is 10, 30 or 100."},
+      {"max_wait", &p.resident.max_wait,
+       "`resident-set` refuses a new session at once (429) that would wait longer than this; "
+       "`off`: "
+       "none.",
+       kDurationOrOff},
       {"backends", &c.backends, "The model servers: URLs, or mappings with the keys below."},
       {"response_headers", &c.response_headers,
        "Tell clients in `x-turnpike-*` headers where a request went, why, and how long it waited."},
@@ -420,6 +420,10 @@ std::vector<Key> describe(Config& c) {
       {"expert.placement.wait_for_home", &p.placement.wait_for_home,
        "A session's turn waits for its session's endpoint when that is full, instead of going to "
        "another."},
+      {"expert.placement.max_waiting",
+       &p.placement.max_waiting,
+       "Endpoints with so many requests waiting inside the engine come last; 0: however many.",
+       {0, 1e6}},
       {"expert.placement.load_bound",
        &p.placement.load_bound,
        "Scorer `rendezvous`: the most load an endpoint takes, as a multiple of the mean.",
@@ -428,7 +432,22 @@ std::vector<Key> describe(Config& c) {
        &p.placement.tie,
        "Scores closer than this are equal, and load decides.",
        {0, 1}},
+      {"expert.prefix.max_bytes",
+       &p.prefix.max_bytes,
+       "Memory for what one endpoint probably holds, 64 bytes a block of 1 KiB: too small and old "
+       "sessions are placed as if new.",
+       {4096, 1e11}},
+      {"expert.prefix.max_blocks",
+       &p.prefix.max_blocks,
+       "Blocks of a prompt that count, from its beginning: fewer and long conversations look "
+       "alike; 0: all.",
+       {0, 1e6}},
+      {"expert.prefix.learn_at_end", &p.prefix.learn_at_end,
+       "Learn what an endpoint holds when a request has ended, not when it goes: a burst with one "
+       "prefix scatters."},
   };
+  describe_order(p.order, keys);
+  describe_resident(p.resident, keys);
   const auto in_pool = [&p](const auto* member) {
     const auto* const at = reinterpret_cast<const char*>(member);
     const auto* const begin = reinterpret_cast<const char*>(&p);

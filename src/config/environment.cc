@@ -19,43 +19,46 @@ enum class Form : std::uint8_t {
   as_it_is,
   duration,  // at most zero is 0s
   timeout,   // at most zero is off
+  weight,    // times FAIRNESS_PRIORITY_TOKEN_WEIGHT
+  scale,     // that weight itself
   ignored,   // accepted; `note` says why nothing follows from it
 };
+// What must be on for a value to mean anything.
+enum class Needs : std::uint8_t { nothing, boost, fairness };
 struct Ancestor {
   std::string_view name;
   std::string_view key;
   Form form;
-  bool boost;  // means something only while sessions are boosted
-  std::string_view note;
+  Needs needs = Needs::nothing;
+  std::string_view note = {};
 };
-constexpr std::string_view kNoFairness = "the order fair-share is not part of this version; unused";
+constexpr std::string_view kLiveKeys = "accepted; keys are always live here";
 constexpr auto kAncestors = std::to_array<Ancestor>({
-    {"SESSION_BOOST_HEADER", "session.headers", Form::as_it_is, false, ""},
-    {"SESSION_BOOST_TTL", "expert.boost.ttl", Form::duration, true, ""},
-    {"SESSION_BOOST_MAX_SESSIONS", "expert.boost.max_sessions", Form::as_it_is, true, ""},
-    {"SESSION_BOOST_GRACE_PERIOD", "expert.grace.period", Form::duration, true, ""},
-    {"SESSION_BOOST_INFLIGHT_PER_POD", "expert.admission.limit", Form::as_it_is, true, ""},
-    {"SESSION_BOOST_TIMEOUT", "timeouts.queue", Form::timeout, true, ""},
-    {"SESSION_BOOST_POLL_INTERVAL", "", Form::ignored, true,
+    {"SESSION_BOOST_HEADER", "session.headers", Form::as_it_is},
+    {"SESSION_BOOST_TTL", "expert.boost.ttl", Form::duration, Needs::boost},
+    {"SESSION_BOOST_MAX_SESSIONS", "expert.boost.max_sessions", Form::as_it_is, Needs::boost},
+    {"SESSION_BOOST_GRACE_PERIOD", "expert.grace.period", Form::duration, Needs::boost},
+    {"SESSION_BOOST_INFLIGHT_PER_POD", "expert.admission.limit", Form::as_it_is, Needs::boost},
+    {"FAIRNESS_QUEUE_TIMEOUT", "timeouts.queue", Form::timeout, Needs::fairness},
+    {"SESSION_BOOST_TIMEOUT", "timeouts.queue", Form::timeout, Needs::boost},  // wins
+    {"SESSION_BOOST_POLL_INTERVAL", "", Form::ignored, Needs::nothing,
      "accepted; there is no polling, dispatch follows events"},
-    {"METRICS_SCRAPE_INTERVAL", "gauges.interval", Form::duration, false, ""},
-    {"ENABLE_FAIRNESS_SCHEDULING", "", Form::ignored, false, kNoFairness},
-    {"FAIRNESS_WINDOW_SIZE", "", Form::ignored, false, kNoFairness},
-    {"FAIRNESS_INPUT_TOKEN_WEIGHT", "", Form::ignored, false, kNoFairness},
-    {"FAIRNESS_OUTPUT_TOKEN_WEIGHT", "", Form::ignored, false, kNoFairness},
-    {"FAIRNESS_QUEUE_TIMEOUT", "", Form::ignored, false, kNoFairness},
-    {"FAIRNESS_MAX_CONCURRENT", "", Form::ignored, false, kNoFairness},
-    {"FAIRNESS_MAX_QPS", "", Form::ignored, false, kNoFairness},
-    {"FAIRNESS_PRIORITY_TOKEN_WEIGHT", "", Form::ignored, false, kNoFairness},
-    {"FAIRNESS_PRIORITY_REQUEST_NUM_WEIGHT", "", Form::ignored, false, kNoFairness},
-    {"FAIRNESS_PRIORITY_REFRESH_RETRIES", "", Form::ignored, false,
-     "accepted; keys are always live here"},
-    {"FAIRNESS_REBUILD_THRESHOLD", "", Form::ignored, false, "accepted; keys are always live here"},
-    {"ENABLE_SESSION_BOOST", "", Form::ignored, false, ""},
-    {"ACCESS_LOG_ENABLED", "", Form::ignored, false, ""},
-    {"ACCESS_LOG_FORMAT", "", Form::ignored, false, ""},
-    {"ACCESS_LOG_OUTPUT", "access_log.output", Form::as_it_is, false, ""},
+    {"METRICS_SCRAPE_INTERVAL", "gauges.interval", Form::duration},
+    {"FAIRNESS_WINDOW_SIZE", "expert.fairness.window", Form::duration, Needs::fairness},
+    {"FAIRNESS_INPUT_TOKEN_WEIGHT", "expert.fairness.input_weight", Form::weight, Needs::fairness},
+    {"FAIRNESS_OUTPUT_TOKEN_WEIGHT", "expert.fairness.output_weight", Form::weight,
+     Needs::fairness},
+    {"FAIRNESS_PRIORITY_TOKEN_WEIGHT", "", Form::scale, Needs::fairness},
+    {"FAIRNESS_PRIORITY_REQUEST_NUM_WEIGHT", "expert.fairness.request_weight", Form::as_it_is,
+     Needs::fairness},
+    {"FAIRNESS_PRIORITY_REFRESH_RETRIES", "", Form::ignored, Needs::nothing, kLiveKeys},
+    {"FAIRNESS_REBUILD_THRESHOLD", "", Form::ignored, Needs::nothing, kLiveKeys},
+    {"ACCESS_LOG_OUTPUT", "access_log.output", Form::as_it_is},
 });
+// Those that are read together with others.
+constexpr auto kSwitches =
+    std::to_array<std::string_view>({"ENABLE_SESSION_BOOST", "ENABLE_FAIRNESS_SCHEDULING",
+                                     "ACCESS_LOG_ENABLED", "ACCESS_LOG_FORMAT"});
 
 const std::string* find(Environment environment, std::string_view name) {
   for (const auto& [variable, value] : environment) {
@@ -66,11 +69,16 @@ const std::string* find(Environment environment, std::string_view name) {
 
 class Reader {
  public:
-  Reader(Environment environment, const std::vector<Key>& keys, const Config& so_far)
-      : environment_(environment), keys_(keys), so_far_(so_far) {}
+  Reader(Environment environment, const std::vector<Key>& keys, const Config& so_far,
+         bool policy_is_named)
+      : environment_(environment),
+        keys_(keys),
+        so_far_(so_far),
+        policy_is_named_(policy_is_named || find(environment, "TURNPIKE_POLICY") != nullptr) {}
 
   EnvironmentFindings read() {
-    switch_boost();
+    const bool boosted = switch_boost();
+    switch_fairness(boosted);
     switch_access_log();
     for (const Ancestor& ancestor : kAncestors) {
       const std::string* const value = find(environment_, ancestor.name);
@@ -90,10 +98,11 @@ class Reader {
     return pool.order.sessions == core::SessionOrder::session_boost;
   }
 
-  void switch_boost() {
+  // True if boosting was asked for.
+  bool switch_boost() {
     const std::string_view name = "ENABLE_SESSION_BOOST";
     const std::string* const value = find(environment_, name);
-    if (value == nullptr) return;
+    if (value == nullptr) return false;
     const auto on = parse_go_bool(*value);
     const bool named_policy_boosts =
         boosts(core::preset(so_far_.policy).value_or(core::PoolParams()));
@@ -104,6 +113,48 @@ class Reader {
     } else if (!*on && named_policy_boosts) {
       found_.notes.push_back(fmt::format(
           "{}=false leaves the policy at {}; `policy` chooses another", name, so_far_.policy));
+    }
+    return on.value_or(false);
+  }
+
+  // Tenants share under whatever policy is named, or boosts; alone it takes the place of the default.
+  void switch_fairness(bool boosted) {
+    const std::string_view name = "ENABLE_FAIRNESS_SCHEDULING";
+    fair_ = so_far_.pool.order.tenants != core::TenantOrder::none;
+    const std::string* const value = find(environment_, name);
+    if (value == nullptr) return;
+    const auto on = parse_go_bool(*value);
+    if (!on) {
+      found_.problems.emplace_back(name, on.error().message);
+    } else if (*on) {
+      fair_ = true;
+      if (!policy_is_named_ && !boosted)
+        found_.settings.push_back({"policy", "fair-share", std::string(name)});
+      found_.settings.push_back({"expert.tenants", "fair-share", std::string(name)});
+    } else if (fair_) {
+      found_.notes.push_back(fmt::format(
+          "{}=false leaves the policy at {}; `policy` chooses another", name, so_far_.policy));
+    }
+  }
+
+  // FAIRNESS_PRIORITY_TOKEN_WEIGHT times FAIRNESS_{INPUT,OUTPUT}_TOKEN_WEIGHT; the ancestor keeps them apart, their product is all
+  // that counts.
+  void weigh_tokens(const Ancestor& scale, const std::string& value) {
+    const auto factor = parse_number(value);
+    if (!factor) {
+      found_.problems.emplace_back(scale.name, factor.error().message);
+      return;
+    }
+    const core::FairnessParams& fairness = so_far_.pool.order.fairness;
+    for (const Ancestor& ancestor : kAncestors) {
+      if (ancestor.form != Form::weight) continue;
+      const std::string* const given = find(environment_, ancestor.name);
+      const bool input = ancestor.key.ends_with("input_weight");
+      const double before = input ? fairness.input_weight : fairness.output_weight;
+      const auto weight = given == nullptr ? Expected<double>(before) : parse_number(*given);
+      if (!weight) continue;  // complained about as itself
+      found_.settings.push_back(
+          {std::string(ancestor.key), fmt::to_string(*weight * *factor), std::string(scale.name)});
     }
   }
 
@@ -131,11 +182,17 @@ class Reader {
     if (!ancestor.note.empty())
       found_.notes.push_back(fmt::format("{}: {}", ancestor.name, ancestor.note));
     if (ancestor.form == Form::ignored) return;
-    if (ancestor.boost && !boosts(so_far_.pool)) {
+    if (ancestor.needs == Needs::boost && !boosts(so_far_.pool)) {
       found_.notes.push_back(
           fmt::format("{} is set, but the policy does not boost sessions; unused", ancestor.name));
       return;
     }
+    if (ancestor.needs == Needs::fairness && !fair_) {
+      found_.notes.push_back(
+          fmt::format("{} is set, but tenants do not share fairly; unused", ancestor.name));
+      return;
+    }
+    if (ancestor.form == Form::scale) return weigh_tokens(ancestor, value);
     std::string ours = value;
     if (ancestor.form == Form::duration || ancestor.form == Form::timeout) {
       const auto duration = parse_go_duration(value);
@@ -155,11 +212,12 @@ class Reader {
     for (const Key& key : keys_) ours.push_back(variable_of(key.path));
     std::vector<std::string> ancestors;
     for (const Ancestor& ancestor : kAncestors) ancestors.emplace_back(ancestor.name);
+    ancestors.insert(ancestors.end(), kSwitches.begin(), kSwitches.end());
     for (const auto& [name, value] : environment_) {
       const bool mine = name.starts_with(kOurs);
       const bool theirs = name.starts_with("SESSION_BOOST_") || name.starts_with("FAIRNESS_");
       // Many programs have an X_ENABLED: only one that looks like a slip is worth a word.
-      const bool maybe = name.ends_with("_ENABLED");
+      const bool maybe = name.ends_with("_ENABLED") || name.starts_with("ENABLE_");
       if (!mine && !theirs && !maybe) continue;
       const std::vector<std::string>& known = mine ? ours : ancestors;
       if (std::ranges::find(known, name) != known.end()) continue;
@@ -174,6 +232,8 @@ class Reader {
   Environment environment_;
   const std::vector<Key>& keys_;
   const Config& so_far_;
+  const bool policy_is_named_;
+  bool fair_ = false;  // tenants share
   EnvironmentFindings found_;
 };
 
@@ -188,8 +248,8 @@ std::string variable_of(std::string_view key) {
 }
 
 EnvironmentFindings read_environment(Environment environment, const std::vector<Key>& keys,
-                                     const Config& so_far) {
-  return Reader(environment, keys, so_far).read();
+                                     const Config& so_far, bool policy_is_named) {
+  return Reader(environment, keys, so_far, policy_is_named).read();
 }
 
 }  // namespace turnpike::config

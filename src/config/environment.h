@@ -27,8 +27,9 @@ using Environment = std::span<const std::pair<std::string, std::string>>;
 
 // TURNPIKE_LISTEN for `listen`, TURNPIKE_LIMITS_MAX_BODY for `limits.max_body`, and the variables of the ancestors under their own
 // names, with values as Go writes them. `so_far`: what the file says, by which it is judged whether a variable means anything.
+// `policy_is_named`: by the file.
 EnvironmentFindings read_environment(Environment environment, const std::vector<Key>& keys,
-                                     const Config& so_far);
+                                     const Config& so_far, bool policy_is_named);
 
 // "TURNPIKE_LIMITS_MAX_BODY"
 std::string variable_of(std::string_view key);

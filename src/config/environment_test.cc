@@ -89,6 +89,95 @@ TEST(Environment, EnablingBoostKeepsAPolicyThatBoosts) {
             "sticky");
 }
 
+using core::SessionOrder;
+using core::TenantOrder;
+
+TEST(Environment, FairnessAloneTakesThePlaceOfTheDefault) {
+  const Loaded loaded = load_variables({{"ENABLE_FAIRNESS_SCHEDULING", "true"}});
+  EXPECT_THAT(loaded.warnings, IsEmpty());
+  EXPECT_EQ(loaded.config.policy, "fair-share");
+  EXPECT_EQ(loaded.config.pool.order.tenants, TenantOrder::fair_share);
+  EXPECT_EQ(loaded.config.pool.order.sessions, SessionOrder::fcfs);
+  EXPECT_EQ(loaded.config.pool.waits.queue_timeout, seconds(60));
+}
+
+TEST(Environment, FairnessJoinsTheNamedPolicy) {
+  const Loaded loaded = load_variables({{"ENABLE_FAIRNESS_SCHEDULING", "1"}}, "policy: las\n");
+  EXPECT_EQ(loaded.config.policy, "las");
+  EXPECT_EQ(loaded.config.pool.order.tenants, TenantOrder::fair_share);
+  EXPECT_EQ(loaded.config.pool.order.sessions, SessionOrder::las);
+  EXPECT_EQ(
+      load_variables({{"ENABLE_FAIRNESS_SCHEDULING", "1"}, {"TURNPIKE_POLICY", "las"}}).config.pool,
+      loaded.config.pool);
+}
+
+TEST(Environment, FairnessAndBoostTogetherDoBoth) {
+  const Loaded loaded = load_variables({{"ENABLE_FAIRNESS_SCHEDULING", "true"},
+                                        {"ENABLE_SESSION_BOOST", "true"},
+                                        {"FAIRNESS_QUEUE_TIMEOUT", "90s"}});
+  EXPECT_THAT(loaded.warnings, IsEmpty());
+  EXPECT_EQ(loaded.config.policy, "session-boost");
+  EXPECT_EQ(loaded.config.pool.order.tenants, TenantOrder::fair_share);
+  EXPECT_EQ(loaded.config.pool.order.sessions, SessionOrder::session_boost);
+  EXPECT_EQ(loaded.config.pool.waits.queue_timeout, seconds(90));
+}
+
+TEST(Environment, OfTwoTimeOutsSessionBoostsWins) {
+  for (const bool boost_first : {true, false}) {
+    Variables variables = {{"ENABLE_FAIRNESS_SCHEDULING", "true"},
+                           {"ENABLE_SESSION_BOOST", "true"}};
+    variables.emplace_back(boost_first ? "SESSION_BOOST_TIMEOUT" : "FAIRNESS_QUEUE_TIMEOUT",
+                           boost_first ? "5s" : "90s");
+    variables.emplace_back(boost_first ? "FAIRNESS_QUEUE_TIMEOUT" : "SESSION_BOOST_TIMEOUT",
+                           boost_first ? "90s" : "5s");
+    EXPECT_EQ(load_variables(variables).config.pool.waits.queue_timeout, seconds(5));
+  }
+  // Without boosted sessions it means nothing.
+  EXPECT_EQ(load_variables({{"ENABLE_FAIRNESS_SCHEDULING", "true"},
+                            {"FAIRNESS_QUEUE_TIMEOUT", "90s"},
+                            {"SESSION_BOOST_TIMEOUT", "5s"}})
+                .config.pool.waits.queue_timeout,
+            seconds(90));
+}
+
+core::FairnessParams fairness(Variables variables) {
+  variables.emplace_back("ENABLE_FAIRNESS_SCHEDULING", "true");
+  const Loaded loaded = load_variables(std::move(variables));
+  EXPECT_THAT(loaded.errors, IsEmpty());
+  EXPECT_THAT(loaded.warnings, IsEmpty());
+  return loaded.config.pool.order.fairness;
+}
+
+TEST(Environment, FairnessQueueTimeoutOfZeroOrLessIsOff) {
+  EXPECT_EQ(load_variables({{"ENABLE_FAIRNESS_SCHEDULING", "1"}, {"FAIRNESS_QUEUE_TIMEOUT", "0"}})
+                .config.pool.waits.queue_timeout,
+            kForever);
+}
+
+TEST(Environment, FairnessWindowSize) {
+  EXPECT_EQ(fairness({{"FAIRNESS_WINDOW_SIZE", "1h"}}).window, std::chrono::hours(1));
+}
+
+TEST(Environment, FairnessInputTokenWeight) {
+  EXPECT_DOUBLE_EQ(fairness({{"FAIRNESS_INPUT_TOKEN_WEIGHT", "0.5"}}).input_weight, 0.5);
+}
+
+TEST(Environment, FairnessOutputTokenWeight) {
+  EXPECT_DOUBLE_EQ(fairness({{"FAIRNESS_OUTPUT_TOKEN_WEIGHT", "3"}}).output_weight, 3);
+}
+
+TEST(Environment, FairnessPriorityTokenWeightScalesBothTokenWeights) {
+  const core::FairnessParams both =
+      fairness({{"FAIRNESS_PRIORITY_TOKEN_WEIGHT", "2"}, {"FAIRNESS_INPUT_TOKEN_WEIGHT", "0.5"}});
+  EXPECT_DOUBLE_EQ(both.input_weight, 1);
+  EXPECT_DOUBLE_EQ(both.output_weight, 4);
+  EXPECT_DOUBLE_EQ(fairness({{"FAIRNESS_PRIORITY_TOKEN_WEIGHT", "0"}}).output_weight, 0);
+}
+
+TEST(Environment, FairnessPriorityRequestNumWeight) {
+  EXPECT_DOUBLE_EQ(fairness({{"FAIRNESS_PRIORITY_REQUEST_NUM_WEIGHT", "100"}}).request_weight, 100);
+}
+
 TEST(Environment, OurOwnVariableWinsOverTheAncestors) {
   EXPECT_EQ(load_variables({{"SESSION_BOOST_TTL", "1s"}, {"TURNPIKE_EXPERT_BOOST_TTL", "2s"}})
                 .config.pool.order.boost.ttl,
@@ -103,7 +192,14 @@ TEST(Environment, WhatIsAcceptedWithoutEffectIsSaid) {
   EXPECT_THAT(load_variables({{"ACCESS_LOG_FORMAT", "json"}}).warnings,
               ElementsAre(HasSubstr("set without ACCESS_LOG_ENABLED; unused")));
   EXPECT_THAT(load_variables({{"FAIRNESS_WINDOW_SIZE", "5m"}}).warnings,
-              ElementsAre(HasSubstr("unused")));
+              ElementsAre(HasSubstr("tenants do not share fairly; unused")));
+  for (const char* name : {"FAIRNESS_PRIORITY_REFRESH_RETRIES", "FAIRNESS_REBUILD_THRESHOLD"}) {
+    EXPECT_THAT(load_variables({{name, "3"}}).warnings,
+                ElementsAre(HasSubstr("keys are always live here")));
+  }
+  EXPECT_THAT(
+      load_variables({{"ENABLE_FAIRNESS_SCHEDULING", "f"}}, "policy: fair-share\n").warnings,
+      ElementsAre(HasSubstr("leaves the policy at fair-share")));
   EXPECT_THAT(load_variables({{"ENABLE_SESSION_BOOST", "false"}}).warnings,
               ElementsAre(HasSubstr("leaves the policy at session-boost")));
 }

@@ -31,6 +31,7 @@ class Loader {
     read_variables(keys);
     read_flags(keys);
     name_backends();
+    reach_goal();
     check_together();
     loaded_.config.pool.admission.scrape_interval = loaded_.config.gauges.interval;
     for (const Problem& problem : problems_) loaded_.errors.push_back(to_string(problem));
@@ -45,7 +46,8 @@ class Loader {
   }
 
   void read_variables(const std::vector<Key>& keys) {
-    EnvironmentFindings found = read_environment(sources_.environment, keys, loaded_.config);
+    EnvironmentFindings found = read_environment(sources_.environment, keys, loaded_.config,
+                                                 loaded_.origins.contains("policy"));
     for (auto& [variable, wrong] : found.problems)
       problems_.push_back({"$" + variable, {}, "", std::move(wrong)});
     for (const Setting& setting : found.settings) {
@@ -99,6 +101,30 @@ class Loader {
     }
   }
 
+  // The goal, unless its constant is set, and whether the policy has any use for it.
+  void reach_goal() {
+    core::PoolParams& pool = loaded_.config.pool;
+    const std::string alpha = "expert.resident.alpha";
+    if (!loaded_.origins.contains(alpha)) {
+      pool.resident.alpha = alpha_of(loaded_.config.goal);
+      if (const auto goal = loaded_.origins.find("goal"); goal != loaded_.origins.end())
+        loaded_.origins.emplace(alpha, goal->second);
+    }
+    const bool residents = pool.order.sessions == core::SessionOrder::resident_set;
+    const auto unused = [&](std::string_view key) {
+      if (!loaded_.origins.contains(std::string(key))) return;
+      loaded_.warnings.push_back(
+          fmt::format("{} is set, but the policy {} has no use for it", key, pool.policy));
+    };
+    if (!residents) {
+      unused("goal");
+      unused("max_wait");
+    } else {
+      unused("expert.tenants");
+      unused("expert.priority_classes");
+    }
+  }
+
   // What the values must be together, once all are known.
   void check_together() {
     const Config& c = loaded_.config;
@@ -118,6 +144,8 @@ class Loader {
       complain("expert.grace.period",
                "a slot can be held only where 'expert.admission' bounds them");
     }
+    if (pool.resident.worth_min > pool.resident.worth_max)
+      complain("expert.resident.worth_min", "must not exceed 'expert.resident.worth_max'");
     if (pool.breaker.max_open_time < pool.breaker.open_time) {
       complain("health.breaker.max_open_time",
                "must not be shorter than 'health.breaker.open_time'");
@@ -146,6 +174,18 @@ class Loader {
 };
 
 }  // namespace
+
+double alpha_of(Goal goal) {
+  switch (goal) {
+    case Goal::latency:
+      return 10;
+    case Goal::balanced:
+      return 30;
+    case Goal::throughput:
+      return 100;
+  }
+  return 30;
+}
 
 Loaded load(const Sources& sources) {
   // The policy says what the defaults of its parameters are, and may come from any source: so it is found first.

@@ -231,5 +231,55 @@ TEST(Load, NoKeyIsReadFromTwoVariablesOfOneName) {
   EXPECT_EQ(loaded.config.backends.size(), 2U);
 }
 
+TEST(Load, TheGoalSetsAlphaUnlessThatIsSet) {
+  const auto alpha = [](std::string text) {
+    const Loaded loaded = load({.file = FileText{"t.yaml", std::move(text)}});
+    EXPECT_TRUE(loaded.ok());
+    EXPECT_THAT(loaded.warnings, testing::IsEmpty());
+    return loaded.config.pool.resident.alpha;
+  };
+  EXPECT_EQ(alpha("policy: resident-set\n"), 30);
+  EXPECT_EQ(alpha("policy: resident-set\ngoal: latency\n"), 10);
+  EXPECT_EQ(alpha("policy: resident-set\ngoal: throughput\n"), 100);
+  EXPECT_EQ(alpha("policy: resident-set\ngoal: latency\nexpert: {resident: {alpha: 7}}\n"), 7);
+}
+
+TEST(Load, MaxWaitOfNewSessions) {
+  EXPECT_EQ(load({.file = FileText{"t.yaml", "policy: resident-set\nmax_wait: 30s\n"}})
+                .config.pool.resident.max_wait,
+            seconds(30));
+  EXPECT_EQ(load({.file = FileText{"t.yaml", "policy: resident-set\nmax_wait: off\n"}})
+                .config.pool.resident.max_wait,
+            kForever);
+}
+
+TEST(Load, WhatThePolicyHasNoUseForIsSaid) {
+  const auto warnings = [](std::string text) {
+    return load({.file = FileText{"t.yaml", std::move(text)}}).warnings;
+  };
+  EXPECT_THAT(warnings("policy: fcfs\ngoal: latency\nmax_wait: 5s\n"),
+              testing::ElementsAre("goal is set, but the policy fcfs has no use for it",
+                                   "max_wait is set, but the policy fcfs has no use for it"));
+  EXPECT_THAT(
+      warnings("policy: resident-set\nexpert: {tenants: vtc}\n"),
+      testing::ElementsAre("expert.tenants is set, but the policy resident-set has no use for it"));
+}
+
+TEST(Load, LevelsOfTheOrderCompose) {
+  const Loaded loaded = load({.file = FileText{"t.yaml", R"(
+policy: session-boost
+expert:
+  priority_classes: true
+  tenants: vtc
+  placement: {scorers: {prefix: 2, lmetric: 1}}
+)"}});
+  EXPECT_TRUE(loaded.ok());
+  const core::OrderParams& order = loaded.config.pool.order;
+  EXPECT_TRUE(order.priority_classes);
+  EXPECT_EQ(order.tenants, core::TenantOrder::vtc);
+  EXPECT_EQ(order.sessions, core::SessionOrder::session_boost);
+  EXPECT_EQ(loaded.config.pool.placement.scorers.size(), 2U);
+}
+
 }  // namespace
 }  // namespace turnpike::config

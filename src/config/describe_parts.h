@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "config/describe.h"
+
+// What the files that describe keys share.
+namespace turnpike::config {
+
+inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
+inline constexpr double kYear = 366.0 * 86'400;
+inline constexpr Bounds kDurationOrOff{1e-3, kInfinity};
+inline constexpr Bounds kAnyDuration{0, kYear};
+inline constexpr Bounds kPositiveDuration{1e-3, kYear};
+
+template <typename Enum>
+Choice choice(Enum& value, std::vector<std::string> names) {
+  static_assert(sizeof(Enum) == 1);
+  return {reinterpret_cast<std::uint8_t*>(&value), std::move(names)};
+}
+
+// The constants of the orders and of resident-set (`expert.*`), appended.
+void describe_order(core::OrderParams& order, std::vector<Key>& keys);
+void describe_resident(core::ResidentParams& resident, std::vector<Key>& keys);
+
+}  // namespace turnpike::config
