@@ -178,6 +178,9 @@ void Engine::plan(Sequence& s, std::int64_t tokens) {
   if (const std::int64_t full = end / kBlockTokens; full > s.published) {
     const auto last = static_cast<std::uint32_t>(std::min<std::int64_t>(full, std::ssize(s.chain)));
     for (; s.published < last; ++s.published) {
+      if (s.published + KvCache::kAhead < last) {
+        cache_.prefetch(s.chain[s.published + KvCache::kAhead]);
+      }
       cache_.publish(s.blocks[s.published], s.chain[s.published]);
     }
   }

@@ -1,43 +1,42 @@
 #include "engine/kv_cache.h"
 
 #include <cassert>
-#include <ranges>
 
 namespace turnpike::engine {
-
-KvCache::KvCache(std::uint32_t total) : blocks_(total) {
-  by_hash_.reserve(total);
-  for (BlockIndex block = 0; block < total; ++block) append(block);
+KvCache::KvCache(std::uint32_t total) : blocks_(total), by_hash_(total), free_(total) {
+  for (BlockIndex block = 0; block < total; ++block) free_.append(block);
 }
 
 KvCache::Match KvCache::match(std::span<const BlockHash> chain,
                               std::vector<BlockIndex>& found) const {
   Match match;
   found.clear();
-  for (const BlockHash hash : chain) {
-    const auto entry = by_hash_.find(hash);
-    if (entry == by_hash_.end()) break;
-    found.push_back(entry->second);
-    ++match.blocks;
-    if (blocks_[entry->second].holders == 0) ++match.from_free;
+  for (std::size_t i = 0; i < chain.size(); ++i) {
+    if (i + kAhead < chain.size()) by_hash_.prefetch(chain[i + kAhead]);
+    const BlockIndex block = by_hash_.find(chain[i]);
+    if (block == HashIndex::kNone) break;
+    __builtin_prefetch(&blocks_[block]);
+    found.push_back(block);
   }
+  match.blocks = static_cast<std::uint32_t>(found.size());
+  for (const BlockIndex block : found) match.from_free += blocks_[block].holders == 0 ? 1 : 0;
   return match;
 }
 
 std::uint32_t KvCache::match_length(std::span<const BlockHash> chain) const {
   std::uint32_t length = 0;
-  while (length < chain.size() && by_hash_.contains(chain[length])) ++length;
+  while (length < chain.size() && by_hash_.find(chain[length]) != HashIndex::kNone) ++length;
   return length;
 }
 
 void KvCache::hold(BlockIndex block) {
-  if (blocks_[block].holders++ == 0) unlink(block);
+  if (blocks_[block].holders++ == 0) free_.remove(block);
 }
 
 BlockIndex KvCache::take() {
-  assert(free_ > 0);
-  const BlockIndex block = oldest_;
-  unlink(block);
+  __builtin_prefetch(&blocks_[free_.soon(kAhead)]);
+  by_hash_.prefetch(blocks_[free_.soon(kAhead / 2)].hash);
+  const BlockIndex block = free_.take();
   if (blocks_[block].published) forget(block);
   blocks_[block].holders = 1;
   return block;
@@ -48,29 +47,29 @@ void KvCache::publish(BlockIndex block, BlockHash hash) {
   assert(b.holders > 0 && !b.published);
   b.hash = hash;
   b.published = true;
-  const auto [entry, first] = by_hash_.try_emplace(hash, block);
-  if (!first) {
-    b.twin = blocks_[entry->second].twin;
-    blocks_[entry->second].twin = block;
+  const BlockIndex first = by_hash_.find_or_insert(hash, block);
+  if (first != block) {
+    b.twin = blocks_[first].twin;
+    blocks_[first].twin = block;
   }
 }
 
 void KvCache::release(std::span<const BlockIndex> sequence) {
-  for (const BlockIndex block : std::views::reverse(sequence)) {
+  for (std::size_t i = sequence.size(); i-- > 0;) {
+    const BlockIndex block = sequence[i];
+    if (i >= kAhead) __builtin_prefetch(&blocks_[sequence[i - kAhead]]);
     assert(blocks_[block].holders > 0);
-    if (--blocks_[block].holders == 0) append(block);
+    if (--blocks_[block].holders == 0) free_.append(block);
   }
 }
 
 bool KvCache::in_order() const {
   std::uint32_t listed = 0;
-  BlockIndex last = kNil;
-  for (BlockIndex block = oldest_; block != kNil; block = blocks_[block].newer) {
-    if (blocks_[block].holders != 0 || blocks_[block].older != last || listed++ > total()) {
-      return false;
-    }
-    last = block;
-  }
+  bool none_held = true;
+  free_.for_each([&](BlockIndex block) {
+    none_held = none_held && blocks_[block].holders == 0;
+    ++listed;
+  });
   std::uint32_t free_blocks = 0;
   std::uint32_t published = 0;
   for (const Block& block : blocks_) {
@@ -78,44 +77,29 @@ bool KvCache::in_order() const {
     published += block.published ? 1 : 0;
   }
   std::uint32_t findable = 0;
-  for (const auto& [hash, first] : by_hash_) {
+  bool true_to_name = true;
+  by_hash_.for_each([&](BlockHash hash, BlockIndex first) {
     for (BlockIndex block = first; block != kNil; block = blocks_[block].twin) {
-      if (blocks_[block].hash != hash || !blocks_[block].published) return false;
+      true_to_name = true_to_name && blocks_[block].hash == hash && blocks_[block].published;
       ++findable;
     }
-  }
-  return last == newest_ && listed == free_ && free_blocks == free_ && findable == published;
-}
-
-void KvCache::unlink(BlockIndex block) {
-  Block& b = blocks_[block];
-  (b.older == kNil ? oldest_ : blocks_[b.older].newer) = b.newer;
-  (b.newer == kNil ? newest_ : blocks_[b.newer].older) = b.older;
-  b.older = b.newer = kNil;
-  --free_;
-}
-
-void KvCache::append(BlockIndex block) {
-  Block& b = blocks_[block];
-  b.older = newest_;
-  b.newer = kNil;
-  (newest_ == kNil ? oldest_ : blocks_[newest_].newer) = block;
-  newest_ = block;
-  ++free_;
+  });
+  return true_to_name && none_held && listed == free() && free_blocks == free() &&
+         findable == published;
 }
 
 void KvCache::forget(BlockIndex block) {
   Block& b = blocks_[block];
-  const auto entry = by_hash_.find(b.hash);
-  assert(entry != by_hash_.end());
-  if (entry->second == block) {
+  const BlockIndex first = by_hash_.find(b.hash);
+  assert(first != HashIndex::kNone);
+  if (first == block) {
     if (b.twin == kNil) {
-      by_hash_.erase(entry);
+      by_hash_.erase(b.hash);
     } else {
-      entry->second = b.twin;
+      by_hash_.replace(b.hash, b.twin);
     }
   } else {
-    BlockIndex before = entry->second;
+    BlockIndex before = first;
     while (blocks_[before].twin != block) before = blocks_[before].twin;
     blocks_[before].twin = b.twin;
   }

@@ -4,7 +4,8 @@
 #include <span>
 #include <vector>
 
-#include <absl/container/flat_hash_map.h>
+#include "engine/free_list.h"
+#include "engine/hash_index.h"
 
 namespace turnpike::engine {
 
@@ -30,10 +31,13 @@ constexpr std::int64_t blocks_for(std::int64_t tokens) {
 // blocks with holders == total().
 class KvCache {
  public:
+  // How many blocks ahead memory is asked for: looking up and letting go would otherwise wait for it at every block.
+  static constexpr std::size_t kAhead = 12;
+
   explicit KvCache(std::uint32_t total);
 
   [[nodiscard]] std::uint32_t total() const { return static_cast<std::uint32_t>(blocks_.size()); }
-  [[nodiscard]] std::uint32_t free() const { return free_; }
+  [[nodiscard]] std::uint32_t free() const { return free_.size(); }
   [[nodiscard]] std::uint32_t holders(BlockIndex block) const { return blocks_[block].holders; }
 
   struct Match {
@@ -50,6 +54,8 @@ class KvCache {
   void hold(BlockIndex block);
   // The block that was free for longest, with one holder and no content. Needs free() > 0.
   BlockIndex take();
+  // Says that publish() is about to be called with this content.
+  void prefetch(BlockHash hash) const { by_hash_.prefetch(hash); }
   // The held block is now full, with this content.
   void publish(BlockIndex block, BlockHash hash);
   // Walks the free list and the index: the invariant above, and that what is findable is what is published. Tests.
@@ -65,21 +71,15 @@ class KvCache {
   struct Block {
     BlockHash hash = 0;
     std::uint32_t holders = 0;
-    BlockIndex older = kNil;  // neighbours in the free list
-    BlockIndex newer = kNil;
     BlockIndex twin = kNil;  // next block with the same hash
     bool published = false;
   };
 
-  void unlink(BlockIndex block);
-  void append(BlockIndex block);
   void forget(BlockIndex block);
 
   std::vector<Block> blocks_;
-  absl::flat_hash_map<BlockHash, BlockIndex> by_hash_;
-  BlockIndex oldest_ = kNil;
-  BlockIndex newest_ = kNil;
-  std::uint32_t free_ = 0;
+  HashIndex by_hash_;
+  FreeList free_;
 };
 
 }  // namespace turnpike::engine
