@@ -18,6 +18,9 @@ std::uint32_t total_blocks(const EngineParams& params) {
 Engine::Engine(const EngineParams& params) : params_(params), cache_(total_blocks(params)) {
   assert(params.max_num_seqs > 0 && params.max_num_batched_tokens > 0);
   running_.reserve(params.max_num_seqs);
+  if (params.host_tokens > TokenCount(0)) {
+    host_.emplace(static_cast<std::uint32_t>(params.host_tokens.value() / kBlockTokens));
+  }
 }
 
 bool Engine::add(SequenceSpec spec) {
@@ -143,16 +146,19 @@ bool Engine::admit(Slot slot) {
   const auto findable =
       std::min<std::size_t>(s.chain.size(), static_cast<std::size_t>((s.known - 1) / kBlockTokens));
   const KvCache::Match match = cache_.match({s.chain.data(), findable}, found_);
-  const std::int64_t cached = match.blocks * kBlockTokens;
+  const std::int64_t loaded =
+      host_ ? host_->match_length({s.chain.data() + match.blocks, findable - match.blocks}) : 0;
+  const std::int64_t cached = (match.blocks + loaded) * kBlockTokens;
   const std::int64_t tokens = std::min(s.known - cached, budget_);
   const std::int64_t fresh = blocks_for(cached + tokens) - match.blocks;
   if (fresh + match.from_free > cache_.free()) return false;
 
   for (const BlockIndex block : found_) cache_.hold(block);
   s.blocks.assign(found_.begin(), found_.end());
+  s.published = match.blocks;
+  if (loaded > 0) load_from_host(s, loaded);
   s.room = cached;
   s.computed = cached;
-  s.published = match.blocks;
   s.running = true;
   if (!s.counted) {
     s.counted = true;
@@ -164,9 +170,30 @@ bool Engine::admit(Slot slot) {
   return true;
 }
 
+// What the cache forgets goes to the second tier.
+BlockIndex Engine::take_block() {
+  std::optional<BlockHash> forgotten;
+  const BlockIndex block = cache_.take(forgotten);
+  if (host_ && forgotten) host_->put(*forgotten);
+  return block;
+}
+
+void Engine::load_from_host(Sequence& s, std::int64_t blocks) {
+  // First all are looked at, so that what is given up for the first does not push out the last.
+  for (std::int64_t i = 0; i < blocks; ++i) {
+    host_->put(s.chain[s.published + static_cast<std::size_t>(i)]);
+  }
+  for (std::int64_t i = 0; i < blocks; ++i) {
+    s.blocks.push_back(take_block());
+    cache_.publish(s.blocks.back(), s.chain[s.published++]);
+  }
+  load_.reloaded += blocks * kBlockTokens;
+  counters_.reloaded_tokens += blocks * kBlockTokens;
+}
+
 void Engine::grow(Sequence& s, std::int64_t tokens) {
   while (s.room < tokens) {
-    s.blocks.push_back(cache_.take());
+    s.blocks.push_back(take_block());
     s.room += kBlockTokens;
   }
 }

@@ -10,6 +10,7 @@
 
 #include "base/strong.h"
 #include "base/units.h"
+#include "engine/host_tier.h"
 #include "engine/kv_cache.h"
 #include "engine/profile.h"
 
@@ -23,6 +24,8 @@ struct EngineParams {
   TokenCount kv_tokens{};            // 0: what the profile says; rounded down to whole blocks
   std::uint32_t max_num_seqs = 256;  // most sequences that run at once
   std::int64_t max_num_batched_tokens = 2048;  // most tokens that one step computes
+  TokenCount
+      host_tokens{};  // a second tier in host memory keeps so much of what the cache gives up
 };
 
 // One request. The model never sees text: `chain` has the chained hash of every whole block of the
@@ -61,6 +64,7 @@ struct EngineCounters {
   std::int64_t steps = 0;
   std::int64_t prompt_tokens = 0;  // of sequences when first scheduled; equals prefix cache queries
   std::int64_t cached_tokens = 0;  // of those, found in the cache; equals prefix cache hits
+  std::int64_t reloaded_tokens = 0;  // loaded from the second tier; part of cached_tokens
   std::int64_t prefilled_tokens =
       0;  // computed in prompt chunks, recomputation after preemption among them
   std::int64_t generated_tokens = 0;
@@ -137,6 +141,8 @@ class Engine {
   void schedule_running();
   void schedule_waiting();
   bool admit(Slot slot);
+  [[nodiscard]] BlockIndex take_block();
+  void load_from_host(Sequence& sequence, std::int64_t blocks);
   void grow(Sequence& sequence, std::int64_t tokens);
   void plan(Sequence& sequence, std::int64_t tokens);
   void preempt_last();
@@ -144,6 +150,7 @@ class Engine {
 
   EngineParams params_;
   KvCache cache_;
+  std::optional<HostTier> host_;
   EngineCounters counters_;
   std::vector<Sequence> sequences_;
   std::vector<Slot> unused_;

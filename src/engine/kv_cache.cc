@@ -33,11 +33,11 @@ void KvCache::hold(BlockIndex block) {
   if (blocks_[block].holders++ == 0) free_.remove(block);
 }
 
-BlockIndex KvCache::take() {
+BlockIndex KvCache::take(std::optional<BlockHash>& forgotten) {
   __builtin_prefetch(&blocks_[free_.soon(kAhead)]);
   by_hash_.prefetch(blocks_[free_.soon(kAhead / 2)].hash);
   const BlockIndex block = free_.take();
-  if (blocks_[block].published) forget(block);
+  if (blocks_[block].published && forget(block)) forgotten = blocks_[block].hash;
   blocks_[block].holders = 1;
   return block;
 }
@@ -88,10 +88,12 @@ bool KvCache::in_order() const {
          findable == published;
 }
 
-void KvCache::forget(BlockIndex block) {
+// True if no other block has its content.
+bool KvCache::forget(BlockIndex block) {
   Block& b = blocks_[block];
   const BlockIndex first = by_hash_.find(b.hash);
   assert(first != HashIndex::kNone);
+  const bool last = first == block && b.twin == kNil;
   if (first == block) {
     if (b.twin == kNil) {
       by_hash_.erase(b.hash);
@@ -105,6 +107,7 @@ void KvCache::forget(BlockIndex block) {
   }
   b.twin = kNil;
   b.published = false;
+  return last;
 }
 
 }  // namespace turnpike::engine

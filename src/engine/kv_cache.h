@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -53,7 +54,12 @@ class KvCache {
   // One more holder for a block that match() found.
   void hold(BlockIndex block);
   // The block that was free for longest, with one holder and no content. Needs free() > 0.
-  BlockIndex take();
+  BlockIndex take() {
+    std::optional<BlockHash> forgotten;
+    return take(forgotten);
+  }
+  // `forgotten` becomes the content that can no longer be found, since no other block has it.
+  BlockIndex take(std::optional<BlockHash>& forgotten);
   // Says that publish() is about to be called with this content.
   void prefetch(BlockHash hash) const { by_hash_.prefetch(hash); }
   // The held block is now full, with this content.
@@ -75,7 +81,7 @@ class KvCache {
     bool published = false;
   };
 
-  void forget(BlockIndex block);
+  bool forget(BlockIndex block);
 
   std::vector<Block> blocks_;
   HashIndex by_hash_;

@@ -15,6 +15,9 @@ constexpr std::array kProfiles{
     Profile{"kthena-table", 1.5, 5.3, 0.055, 1.4e-4, 1.5e-6, TokenCount(150'000)},
 };
 
+// What a token from host memory costs, of what computing it would.
+constexpr double kReloadShare = 0.05;
+
 }  // namespace
 
 Duration step_time(const Profile& profile, const StepLoad& load) {
@@ -22,7 +25,17 @@ Duration step_time(const Profile& profile, const StepLoad& load) {
       std::max(profile.weights_ms, profile.per_token_ms * static_cast<double>(load.tokens));
   const double attention = profile.decode_attention_ms * static_cast<double>(load.decode_context) +
                            profile.prefill_attention_ms * load.prefill_pairs;
-  return from_seconds((profile.step_overhead_ms + compute + attention) * 1e-3);
+  const double reload = profile.per_token_ms * kReloadShare * static_cast<double>(load.reloaded);
+  return from_seconds((profile.step_overhead_ms + compute + attention + reload) * 1e-3);
+}
+
+Profile slowed(Profile profile, double factor) {
+  profile.step_overhead_ms *= factor;
+  profile.weights_ms *= factor;
+  profile.per_token_ms *= factor;
+  profile.decode_attention_ms *= factor;
+  profile.prefill_attention_ms *= factor;
+  return profile;
 }
 
 std::span<const Profile> profiles() {

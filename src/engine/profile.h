@@ -10,7 +10,7 @@ namespace turnpike::engine {
 
 // What a model on a kind of machine costs per step. Milliseconds:
 //   c0 + max(W, k x tokens) + a_d x (sum of decoding contexts) + a_p x sum(chunk x (start + chunk /
-//   2))
+//   2)) + k / 20 x tokens loaded from host memory
 // Reading the weights (W) and computing on them (k a token) overlap, hence the maximum; attention
 // comes on top, linear in the context for a decoding sequence and quadratic for a prompt chunk. W
 // and k come from published per-layer measurements, the attention terms are estimates.
@@ -29,6 +29,7 @@ struct StepLoad {
   std::int64_t tokens = 0;
   std::int64_t decode_context = 0;
   double prefill_pairs = 0;
+  std::int64_t reloaded = 0;  // tokens whose KV comes from the second tier
 
   constexpr void add_decode(std::int64_t context) {
     ++tokens;
@@ -42,6 +43,9 @@ struct StepLoad {
 };
 
 Duration step_time(const Profile& profile, const StepLoad& load);
+
+// The same machine, taking `factor` times as long for everything.
+Profile slowed(Profile profile, double factor);
 
 // The built-in profiles, in the order in which documentation lists them.
 std::span<const Profile> profiles();

@@ -10,7 +10,7 @@
 namespace turnpike::sim {
 
 enum class EventKind : std::uint8_t {
-  arrival,      // an open workload's next session begins
+  arrival,      // an open load's next session begins
   ask,          // session `subject` asks, for the first time or again
   patience,     // session `subject` gives up its turn number `detail`
   engine_add,   // request `subject` reaches replica `detail`
@@ -19,9 +19,12 @@ enum class EventKind : std::uint8_t {
   first_token,  // of request `subject` reaches the gateway
   answer_end,   // the last token of request `subject` reaches the gateway
   turned_down,  // the engine's own refusal of request `subject` reaches the gateway
-  sample,       // replica `detail` writes its gauges down
-  scraped,      // and these reach the gateway
-  alarm,        // of the pool
+  sample,       // replica `detail` writes its gauges down for gateway `subject`
+  scraped,      // and these reach it
+  alarm,        // of the pool of gateway `detail`
+  foreign,      // a session that no gateway sees begins
+  child,        // number `detail` of the sessions that session `subject` starts begins
+  look,         // the timeline's
 };
 
 struct Event {

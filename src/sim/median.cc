@@ -37,6 +37,31 @@ Distribution median_distribution(const std::vector<Item>& items, Distribution It
   return result;
 }
 
+template <typename Read>
+Range range(const std::vector<RunResult>& runs, Read read) {
+  Range range{.least = read(runs.front()), .most = read(runs.front())};
+  for (const RunResult& run : runs) {
+    range.least = std::min(range.least, read(run));
+    range.most = std::max(range.most, read(run));
+  }
+  return range;
+}
+
+// Point by point; empty if any run has none.
+std::vector<double> median_curve(const std::vector<RunResult>& runs,
+                                 std::vector<double> Curves::* which) {
+  std::vector<double> curve((runs.front().curves.*which).size());
+  for (const RunResult& run : runs) {
+    if ((run.curves.*which).size() != curve.size()) return {};
+  }
+  for (std::size_t i = 0; i < curve.size(); ++i) {
+    std::vector<double> values;
+    for (const RunResult& run : runs) values.push_back((run.curves.*which)[i]);
+    curve[i] = middle(std::move(values));
+  }
+  return curve;
+}
+
 std::optional<TenantResult> median_tenant(const std::vector<RunResult>& runs,
                                           const std::string& name) {
   std::vector<TenantResult> same;
@@ -61,6 +86,7 @@ RunResult median_of(const std::vector<RunResult>& runs) {
   result.workload = runs.front().workload;
   result.policy = runs.front().policy;
   result.replicas = runs.front().replicas;
+  result.sweep = runs.front().sweep;
 
   std::vector<R::Requests> requests;
   for (const R& run : runs) requests.push_back(run.requests);
@@ -86,6 +112,13 @@ RunResult median_of(const std::vector<RunResult>& runs) {
        {&R::ttft_s, &R::itl_s, &R::e2e_s, &R::queue_s, &R::session_completion_s, &R::slowdown}) {
     result.*part = median_distribution(runs, part);
   }
+  result.ranges = {
+      .sessions_per_minute = range(runs, [](const R& r) { return r.sessions_per_minute; }),
+      .output_tokens_per_s = range(runs, [](const R& r) { return r.output_tokens_per_s; }),
+      .ttft_mean_s = range(runs, [](const R& r) { return r.ttft_s.mean; })};
+  result.curves = {.ttft_s = median_curve(runs, &Curves::ttft_s),
+                   .session_completion_s = median_curve(runs, &Curves::session_completion_s),
+                   .timeline = runs.front().curves.timeline};
   for (const TenantResult& tenant : runs.front().tenants) {
     if (auto middle_one = median_tenant(runs, tenant.tenant)) {
       result.tenants.push_back(*std::move(middle_one));

@@ -20,7 +20,9 @@ struct Samples {
   std::vector<double> failed;
 
   void add(bool ok, double value) { (ok ? finished : failed).push_back(value); }
-  [[nodiscard]] Distribution distribution() const { return Distribution::of(finished, failed); }
+  [[nodiscard]] Distribution distribution(std::vector<double>* curve = nullptr) const {
+    return Distribution::of(finished, failed, curve);
+  }
 };
 
 bool is_failure(Outcome outcome) {
@@ -100,7 +102,7 @@ void summarise_requests(const std::vector<RequestRecord>& requests, Duration war
     }
   }
 
-  result.ttft_s = ttft.distribution();
+  result.ttft_s = ttft.distribution(&result.curves.ttft_s);
   result.itl_s = itl.distribution();
   result.e2e_s = e2e.distribution();
   result.queue_s = queue.distribution();
@@ -135,13 +137,14 @@ void summarise_sessions(const std::vector<SessionRecord>& sessions, Duration war
     completion.add(ok, took);
     if (s.unloaded > Duration(0)) slowdown.add(ok, took / to_seconds(s.unloaded));
   }
-  result.session_completion_s = completion.distribution();
+  result.session_completion_s = completion.distribution(&result.curves.session_completion_s);
   result.slowdown = slowdown.distribution();
 }
 
 }  // namespace
 
-Distribution Distribution::of(std::vector<double> finished, const std::vector<double>& failed) {
+Distribution Distribution::of(std::vector<double> finished, const std::vector<double>& failed,
+                              std::vector<double>* curve) {
   Distribution d;
   const std::size_t count = finished.size() + failed.size();
   if (count == 0) return d;
@@ -154,6 +157,11 @@ Distribution Distribution::of(std::vector<double> finished, const std::vector<do
   d.p95 = quantile(finished, 0.95);
   d.p99 = quantile(finished, 0.99);
   d.max = finished.back();
+  if (curve != nullptr) {
+    for (int percent = 0; percent <= 100; ++percent) {
+      curve->push_back(quantile(finished, percent / 100.0));
+    }
+  }
   d.failed_share = static_cast<double>(failed.size()) / static_cast<double>(count);
   return d;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/units.h"
+#include "sim/timeline.h"
 
 namespace turnpike::sim {
 
@@ -49,7 +50,9 @@ struct Distribution {
   double failed_share = 0;  // of the values, those that stand for failures
 
   // Values of what finished, and what the others had when they failed: those count as max(their own, slowest finished).
-  static Distribution of(std::vector<double> finished, const std::vector<double>& failed = {});
+  // `curve`, if given, becomes that of the same values.
+  static Distribution of(std::vector<double> finished, const std::vector<double>& failed = {},
+                         std::vector<double>* curve = nullptr);
 };
 
 struct TenantResult {
@@ -57,6 +60,30 @@ struct TenantResult {
   std::uint64_t requests = 0;
   Distribution ttft_s;
   double weighted_tokens = 0;  // prompt tokens not found in a cache + 2 x output tokens
+};
+
+// For plots. A curve has the values that 0 %, 1 %, ... 100 % of all are not above; empty if there are none.
+struct Curves {
+  std::vector<double> ttft_s;
+  std::vector<double> session_completion_s;
+  std::vector<TimelinePoint> timeline;
+};
+
+// Of a sweep: the condition that was changed, and to what.
+struct SweepPoint {
+  std::string name;
+  double value = 0;
+};
+
+// Of several runs under different seeds, the least and the most.
+struct Range {
+  double least = 0;
+  double most = 0;
+};
+struct Ranges {
+  Range sessions_per_minute;
+  Range output_tokens_per_s;
+  Range ttft_mean_s;
 };
 
 // What a run came to: one entry of a result file.
@@ -101,6 +128,9 @@ struct RunResult {
   Distribution session_completion_s;
   Distribution slowdown;
   std::vector<TenantResult> tenants;  // sorted by name
+  std::optional<SweepPoint> sweep;    // if it is part of one
+  std::optional<Ranges> ranges;       // if these are medians
+  Curves curves;                      // not in the result file
 };
 
 // What happened in a run, for the summary at its end. Requests that were submitted before `warm_up` are left out, so are

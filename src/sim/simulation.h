@@ -17,6 +17,7 @@
 #include "sim/client_rules.h"
 #include "sim/event_queue.h"
 #include "sim/result.h"
+#include "sim/timeline.h"
 #include "sim/workload.h"
 
 namespace turnpike::sim {
@@ -28,11 +29,14 @@ struct SimulationParams {
   Duration network_delay = std::chrono::microseconds(500);  // between gateway and engine, each way
   Duration scrape_interval = std::chrono::seconds(1);
   Duration lag = std::chrono::milliseconds(100);  // how old gauges are when they are scraped
-  int told_slots =
-      0;  // how many requests the gateway is told that a replica runs at once; 0: not told
+  // How many requests the gateway is told that a replica runs at once; 0: not told.
+  int told_slots = 0;
+  // A gateway guesses the length of a prompt from its bytes: the guess for a session's own text is off by a factor between
+  // 1 - this and 1 + this, one for each session.
+  double estimate_error = 0.15;
 };
 
-// A workload in front of a pool in front of engines, in discrete time. The pool is the gateway's own core and the engines are
+// A workload in front of a pool (or several) in front of engines, in discrete time. The pool is the gateway's own core and the engines are
 // the stand-in server's: nothing of either is written a second time here.
 //
 // The gateway's side sees what a gateway sees: the size of a prompt and the fingerprint of its blocks, first tokens, the usage
@@ -51,16 +55,31 @@ class Simulation {
 
   [[nodiscard]] Duration now() const { return now_.time_since_epoch(); }
   [[nodiscard]] std::uint64_t events() const { return events_; }
-  [[nodiscard]] const core::Pool& pool() const { return pool_; }
+  [[nodiscard]] const core::Pool& pool(std::size_t gateway = 0) const {
+    return gateways_[gateway].pool;
+  }
+  [[nodiscard]] std::size_t gateways() const { return gateways_.size(); }
+  [[nodiscard]] const Timeline& timeline() const { return timeline_; }
   [[nodiscard]] std::size_t replicas() const { return replicas_.size(); }
   [[nodiscard]] const engine::Engine& replica(std::size_t index) const {
     return replicas_[index].engine;
   }
 
  private:
+  // A gateway with a pool of its own.
+  struct Gateway {
+    core::Pool pool;
+    TimePoint alarm_at = TimePoint::max();
+  };
+
   // A session under way, from its own side.
   struct Client {
     Session session;
+    std::uint64_t key = 0;      // names it in clients_
+    std::uint64_t root = 0;     // key of the session that started it; its own, if none did
+    std::uint32_t gateway = 0;  // or, if no gateway sees it, the replica it goes to
+    bool foreign = false;       // no gateway sees it, and no result counts it
+    double guess_factor = 1;    // by which the length of its own text is mistaken
     SessionRecord record;
     Cacheable cacheable;
     std::vector<engine::BlockHash> chain;  // of the conversation up to the answer under way
@@ -75,11 +94,15 @@ class Simulation {
   struct Replica {
     engine::Engine engine;
     bool stepping = false;
-    std::deque<core::Gauges> samples{};  // written down and not yet scraped
+    std::deque<core::Gauges> samples{};  // written down and not yet scraped, by whichever gateway
+    std::int64_t seen_tokens = 0;        // generated, when the timeline looked last
   };
 
-  // Clients.
+  // Clients: simulation_clients.cc.
   void begin_session();
+  void begin_foreign_session();
+  void begin_child(const Client& parent, std::size_t which);
+  Client& begin(std::unique_ptr<Client> client);
   void ask(Client& client);
   void refused(Client& client, const core::Rejection& rejection);
   void end_turn(Client& client, Outcome outcome);
@@ -87,41 +110,52 @@ class Simulation {
   void lose_patience(Client& client);
   [[nodiscard]] bool has_next_session() const;
   [[nodiscard]] bool over() const;
+  void call_off_the_rest();
 
-  // The gateway around its pool.
-  void handle(const Event& event);
+  // The gateways around their pools: simulation_gateways.cc.
   void submit(Client& client);
+  void send_directly(Client& client);
+  [[nodiscard]] core::Submission submission_of(const Client& client) const;
+  void first_token(RequestId id);
   void answered(RequestId id);
   void turned_down(RequestId id);
-  void scraped(std::uint32_t replica);
+  void sample(std::uint32_t replica, std::uint32_t gateway);
+  void scraped(std::uint32_t replica, std::uint32_t gateway);
+  void alarm(Gateway& gateway);
   void take_decisions();
+  void take_decisions(std::uint32_t index);
   void abandon(Client& client);
   Client* client_of(RequestId id);
   Duration retry_after(Duration predicted);
+  [[nodiscard]] core::Gauges gauges_of(const engine::Engine& engine) const;
 
   // Engines.
   void add_to_engine(std::uint32_t replica, RequestId id);
   void end_step(std::uint32_t replica);
   void begin_step(std::uint32_t replica);
-  [[nodiscard]] static core::Gauges gauges_of(const engine::Engine& engine);
 
-  void call_off_the_rest();
+  void handle(const Event& event);
+  void look();
 
   SimulationParams params_;
   engine::Profile profile_;
-  core::Pool pool_;
+  std::vector<Gateway> gateways_;
   std::vector<Replica> replicas_;
   EventQueue queue_;
   Random random_;
   std::optional<Arrivals> arrivals_;
   RunLog log_;
+  Timeline timeline_;
+  Duration looked_{};
   SharedTexts shared_seen_;
-  absl::flat_hash_map<std::uint64_t, std::unique_ptr<Client>> clients_;  // by index of session
+  absl::flat_hash_map<std::uint64_t, std::unique_ptr<Client>> clients_;  // by key
   absl::flat_hash_map<RequestId, Client*> attempts_;
+  std::uint64_t counted_clients_ = 0;  // those that are not foreign
   TimePoint now_{};
-  TimePoint alarm_at_ = TimePoint::max();
   std::uint64_t events_ = 0;
   std::uint64_t next_session_ = 0;
+  std::uint64_t next_child_ = 0;
+  std::uint64_t next_foreign_ = 0;
   std::uint64_t next_request_ = 1;
 };
 

@@ -182,5 +182,93 @@ TEST(Simulation, SessionsOfAnOpenLoadBeginWhenTheyBegin) {
   EXPECT_EQ(result.requests.rejected + result.requests.failed + result.requests.timed_out, 0U);
 }
 
+// Each workload, shortened, against the default policy: what is odd about it must not lose a request or a token.
+TEST(Simulation, EveryWorkloadKeepsItsBooks) {
+  for (const Workload& workload : workloads()) {
+    if (!workload.trace_prefix.empty()) continue;
+    SCOPED_TRACE(workload.name);
+    SimulationParams params = params_of(workload.name, "resident-set", 3);
+    params.workload = shortened(workload.name, seconds(40));
+    Simulation simulation(params);
+    const RunResult result = simulation.run();
+    EXPECT_GT(result.requests.finished, 0U);
+    EXPECT_EQ(result.requests.failed, 0U);
+    for (std::size_t i = 0; i < simulation.gateways(); ++i) {
+      const core::PoolView view = simulation.pool(i).view(TimePoint(simulation.now()));
+      EXPECT_EQ(view.queued + view.in_flight + view.leases, 0U);
+      EXPECT_GT(view.counters.submitted, 0U);
+    }
+    for (std::size_t i = 0; i < simulation.replicas(); ++i) {
+      EXPECT_TRUE(simulation.replica(i).idle()) << i;
+      EXPECT_TRUE(simulation.replica(i).blocks_in_order()) << i;
+    }
+  }
+}
+
+// Every session's turns come one after the other, and each has the tokens it was made with.
+TEST(Simulation, EverySessionsTokensAreThere) {
+  SimulationParams params = params_of("agents-closed", "resident-set", 5);
+  params.workload.sessions = 30;
+  params.workload.duration = params.workload.warm_up = Duration(0);
+  const RunResult result = simulate(params);
+  std::int64_t prompt = 0;
+  std::int64_t output = 0;
+  std::uint64_t turns = 0;
+  for (std::uint64_t i = 0; i < 30; ++i) {
+    const Session session = make_session(params.workload, params.seed, i);
+    for (std::size_t turn = 0; turn < session.turns.size(); ++turn, ++turns) {
+      prompt += session.prompt_tokens(turn).value();
+      output += session.turns[turn].output.value();
+    }
+  }
+  EXPECT_EQ(result.requests.finished, turns);
+  EXPECT_EQ(result.prompt_tokens, prompt);
+  EXPECT_EQ(result.output_tokens, output);
+  EXPECT_LE(result.token_hit_rate, result.hit_rate_bound + 1e-9);
+}
+
+TEST(Simulation, ForeignRequestsTakeRoomAndAreNobodysResult) {
+  SimulationParams params = params_of("agents-closed", "least-request");
+  params.workload = shortened("agents-closed", seconds(60));
+  params.workload.concurrency = 20;
+  const RunResult alone = simulate(params);
+  params.workload.conditions.foreign_rate = 4;
+  params.workload.conditions.foreign = find_workload("shared-engine")->conditions.foreign;
+  const RunResult beside = simulate(params);
+  EXPECT_GT(beside.ttft_s.mean, 1.2 * alone.ttft_s.mean);
+  EXPECT_LT(beside.requests.finished, alone.requests.finished);
+}
+
+TEST(Simulation, AHostTierSavesRecomputing) {
+  SimulationParams params = params_of("agents-closed", "sticky");
+  params.workload = shortened("agents-closed", seconds(120));
+  const RunResult without = simulate(params);
+  params.workload.conditions.host_tokens = 1'200'000;
+  const RunResult with = simulate(params);
+  EXPECT_GT(with.token_hit_rate, without.token_hit_rate + 0.2);
+  EXPECT_GT(with.output_tokens_per_s, 1.3 * without.output_tokens_per_s);
+}
+
+TEST(Simulation, AReplicaAtHalfSpeedCostsThroughput) {
+  SimulationParams params = params_of("kthena-c40", "round-robin");
+  const double full = simulate(params).output_tokens_per_s;
+  params.workload.conditions.slow_factor = 2;
+  EXPECT_LT(simulate(params).output_tokens_per_s, 0.9 * full);
+}
+
+TEST(Simulation, TheTimelineAddsUpToTheOutput) {
+  SimulationParams params = params_of("kthena-c40", "least-request");
+  const RunResult result = simulate(params);
+  const std::vector<TimelinePoint>& points = result.curves.timeline;
+  ASSERT_GT(points.size(), 60U);
+  double before = 0;
+  double tokens = 0;
+  for (const TimelinePoint& point : points) {
+    tokens += point.output_tokens_per_s * (point.at_s - before);
+    before = point.at_s;
+  }
+  EXPECT_NEAR(tokens, static_cast<double>(result.output_tokens), 1.0);
+}
+
 }  // namespace
 }  // namespace turnpike::sim

@@ -33,6 +33,7 @@ Duration unloaded_session(const engine::Profile& profile, const Session& session
   TokenCount prompt;
   for (const Turn& turn : session.turns) {
     prompt += turn.appended;
+    if (turn.kept) known = *turn.kept;
     const std::int64_t findable = std::min(known.value(), prompt.value() - 1);
     const TokenCount cached(std::max<std::int64_t>(0, findable) / engine::kBlockTokens *
                             engine::kBlockTokens);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -9,7 +10,7 @@
 
 #include "base/random.h"
 #include "base/units.h"
-#include "engine/kv_cache.h"
+#include "sim/session.h"
 
 namespace turnpike::sim {
 
@@ -36,9 +37,25 @@ struct SessionShape {
   Spread appended;                 // tokens that each later prompt adds to the conversation
   Spread output;                   // tokens of each answer
   Spread gap_s;                    // pause between an answer and the next prompt
-  double slow_gap_share = 0;       // share of the pauses that are drawn from slow_gap_s instead
+  bool calls_tools =
+      false;  // answers end in tool calls, but for the last and those before a slow pause
+  double slow_gap_share = 0;  // share of the pauses that are drawn from slow_gap_s instead
   Spread slow_gap_s{};
 };
+
+// What is not as a gateway would like it. Of the simulator; load over sockets takes the servers as they are.
+struct Conditions {
+  std::uint32_t gateways = 1;  // that share the engines and know nothing of each other
+  // Requests that no gateway sees: sessions per second that go straight to an engine each.
+  double foreign_rate = 0;
+  SessionShape foreign{};
+  double told_capacity =
+      1;  // what engines say of their KV capacity, relative to the truth; 0: nothing
+  double slow_factor = 1;        // the first replica takes so many times as long for everything
+  std::int64_t host_tokens = 0;  // of a replica's second tier, in host memory
+};
+
+struct Trace;
 
 // Who sends what, and the fleet it is meant for.
 struct Workload {
@@ -58,34 +75,20 @@ struct Workload {
   Duration duration{};           // 0: until all sessions have ended
   Duration warm_up{};            // requests submitted before it are not reported
   Duration patience = kForever;  // a request that takes longer is given up
-  bool identified = true;        // requests carry a session id
+  double identified = 1;         // share of the sessions whose requests carry a session id
+
+  // Sessions come from it instead of from `shapes`; when they begin too, in an open load, where it says so.
+  std::shared_ptr<const Trace> trace{};
+  // How the name of the trace's file begins, of a workload that is nothing without one; empty: it needs none.
+  std::string_view trace_prefix{};
+  double pace = 1;  // such a trace runs so many times as fast
+
+  Conditions conditions{};
 
   std::uint32_t replicas = 4;
   std::string_view profile = "llama-8b-h100";
   std::int64_t kv_tokens = 300'000;
   std::uint32_t max_num_seqs = 48;
-};
-
-struct Turn {
-  TokenCount
-      appended;  // prompt tokens beyond the previous prompt and answer; the first: the whole prompt
-  TokenCount output;
-  Duration gap{};  // pause before this turn, 0 for the first
-};
-
-struct Session {
-  std::uint64_t index = 0;
-  std::uint64_t text = 0;         // names its own text
-  std::uint64_t shared_text = 0;  // names the text it shares with its kind
-  TokenCount shared;              // length of that
-  std::string_view tenant;
-  std::string_view shape;
-  std::vector<Turn> turns;
-
-  // Tokens of turn `turn`'s prompt if every answer has the length asked for.
-  [[nodiscard]] TokenCount prompt_tokens(std::size_t turn) const;
-  // Hashes of the whole blocks of the first `tokens` tokens of the conversation, appended to what `chain` already has of it.
-  void extend_chain(std::vector<engine::BlockHash>& chain, TokenCount tokens) const;
 };
 
 // The built-in workloads, in the order in which documentation lists them.
@@ -96,7 +99,10 @@ const Workload* find_workload(std::string_view name);
 // Session number `index` under `seed`: the same whatever was made before it, on every machine.
 Session make_session(const Workload& workload, std::uint64_t seed, std::uint64_t index);
 
-// When the sessions of an open workload begin: a Poisson process.
+// A session of this shape, of what no seed decides.
+Session make_session(const SessionShape& shape, std::uint64_t seed, std::uint64_t index);
+
+// When the sessions of an open workload begin: as its trace says, else a Poisson process.
 class Arrivals {
  public:
   Arrivals(const Workload& workload, std::uint64_t seed);
@@ -107,6 +113,7 @@ class Arrivals {
   const Workload& workload_;
   Random random_;
   double now_s_ = 0;
+  std::size_t next_ = 0;  // in the trace
 };
 
 }  // namespace turnpike::sim

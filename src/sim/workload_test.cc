@@ -15,7 +15,9 @@ TEST(Workload, NamesAreUniqueAndFound) {
     EXPECT_TRUE(names.insert(workload.name).second) << workload.name;
     EXPECT_EQ(find_workload(workload.name), &workload);
     EXPECT_NE(workload.concurrency > 0, workload.rate > 0) << workload.name;
-    EXPECT_TRUE(workload.sessions > 0 || workload.duration > Duration(0)) << workload.name;
+    EXPECT_TRUE(workload.sessions > 0 || workload.duration > Duration(0) ||
+                !workload.trace_prefix.empty())
+        << workload.name;
   }
   EXPECT_EQ(find_workload("nothing"), nullptr);
 }

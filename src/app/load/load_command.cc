@@ -17,6 +17,7 @@
 
 #include "app/load/load_run.h"
 #include "app/termination.h"
+#include "app/workload_options.h"
 #include "base/clock.h"
 #include "net/http_client.h"
 #include "net/reactor.h"
@@ -26,47 +27,21 @@
 namespace turnpike::app {
 namespace {
 
-struct Options {
+struct Options : WorkloadOptions {
   std::string target;
-  std::string workload = "kthena-c40";
   std::string model;
   std::string session_header = "X-Session-ID";
-  std::string json;
   std::string label = "-";
-  std::string profile;
-  std::optional<std::uint64_t> sessions;
-  std::optional<std::uint32_t> concurrency;
-  std::optional<double> rate;
-  std::optional<double> duration_s;
-  std::optional<std::uint32_t> replicas;
-  double rate_factor = 1;
   double speed = 1;
-  std::uint64_t seed = 1;
 };
 
-sim::Workload adapted(const Options& options) {
-  sim::Workload workload = *sim::find_workload(options.workload);
-  if (options.concurrency) {
-    workload.concurrency = *options.concurrency;
-    workload.rate = 0;
+// Those that a conversation over sockets can be made of.
+std::vector<std::string> socket_workload_names() {
+  std::vector<std::string> names;
+  for (const sim::Workload& workload : sim::workloads()) {
+    if (workload.trace_prefix.empty()) names.push_back(workload.name);
   }
-  if (options.rate) {
-    workload.rate = *options.rate;
-    workload.concurrency = 0;
-  }
-  workload.rate *= options.rate_factor;
-  if (options.sessions) {
-    workload.sessions = *options.sessions;
-    // So many sessions, however long they take.
-    workload.duration = Duration(0);
-    workload.warm_up = Duration(0);
-  }
-  if (options.duration_s) {
-    workload.duration = from_seconds(*options.duration_s);
-    workload.warm_up = options.sessions ? Duration(0) : workload.duration * 15 / 100;
-  }
-  if (options.replicas) workload.replicas = *options.replicas;
-  return workload;
+  return names;
 }
 
 // The first model that the target serves; also finds out whether anybody is there.
@@ -178,14 +153,14 @@ int run(const Options& options) {
                   .params = {},
                   .run = {},
                   .error = {}};
-  sim::Workload workload = adapted(options);
+  const sim::Workload workload = options.changed(*sim::find_workload(options.workload));
   session.params = {
       .address = addresses->front(),
       .authority = url->authority(),
       .base_path =
           url->path.ends_with("/v1") ? url->path.substr(0, url->path.size() - 3) : url->path,
       .model = options.model,
-      .session_header = workload.identified ? options.session_header : "",
+      .session_header = workload.identified > 0 ? options.session_header : "",
       .workload = workload,
       .seed = options.seed,
       .profile =
@@ -219,44 +194,17 @@ Examples:
 
 Prints one line of figures; all times are simulated seconds (real seconds times --speed). A failed
 request counts in every distribution as the slowest one that finished, or its own time if longer.)");
-  std::vector<std::string> names;
-  std::string list;
-  for (const sim::Workload& workload : sim::workloads()) {
-    names.push_back(workload.name);
-    list += fmt::format("\n  {:<16} {}", workload.name, workload.about);
-  }
-  command->footer("Workloads:" + list);
-  std::vector<std::string> profiles;
-  for (const engine::Profile& profile : engine::profiles()) profiles.emplace_back(profile.name);
-
+  command->footer(workload_list());
   command->add_option("--target", options->target, "Where to, as http://host:port")->required();
   command->add_option("--workload", options->workload, "Who asks for what")
-      ->check(CLI::IsMember(names))
+      ->check(CLI::IsMember(socket_workload_names()))
       ->type_name("NAME")
       ->capture_default_str();
-  command
-      ->add_option("--sessions", options->sessions,
-                   "Sessions in all; the workload's duration is then ignored")
-      ->check(CLI::PositiveNumber);
-  auto* const concurrency =
-      command->add_option("--concurrency", options->concurrency, "Closed loop: sessions at a time")
-          ->check(CLI::Range(1, 100'000));
-  command->add_option("--rate", options->rate, "Open loop: new sessions per second")
-      ->check(CLI::PositiveNumber)
-      ->excludes(concurrency);
-  command->add_option("--rate-factor", options->rate_factor, "Open loop: times the rate")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command
-      ->add_option("--duration", options->duration_s,
-                   "Seconds; the first 15 % are not reported unless --sessions is given")
-      ->check(CLI::PositiveNumber);
+  options->add_to(*command);
   command
       ->add_option("--speed", options->speed,
                    "Simulated seconds per real second; the server's must be the same")
       ->check(CLI::Range(0.001, 10'000.0))
-      ->capture_default_str();
-  command->add_option("--seed", options->seed, "The same seed gives the same sessions")
       ->capture_default_str();
   command->add_option("--model", options->model,
                       "The model to ask for; default: the first that the target lists");
@@ -264,7 +212,6 @@ request counts in every distribution as the slowest one that finished, or its ow
       ->add_option("--session-header", options->session_header,
                    "Names the session; empty: not sent")
       ->capture_default_str();
-  command->add_option("--json", options->json, "Where to write the result file");
   command->add_option("--label", options->label, "What to call the run's policy in the result")
       ->capture_default_str();
   command->add_option("--replicas", options->replicas,
@@ -272,7 +219,7 @@ request counts in every distribution as the slowest one that finished, or its ow
   command
       ->add_option("--profile", options->profile,
                    "What slowdown is held against; default: the workload's")
-      ->check(CLI::IsMember(profiles))
+      ->check(CLI::IsMember(profile_names()))
       ->type_name("NAME");
   command->callback([options, &exit_code] { exit_code = run(*options); });
 }
