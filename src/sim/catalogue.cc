@@ -173,9 +173,9 @@ std::vector<Workload> built_in() {
   add("offload", "agents; a host tier of four caches, from which a token costs a twentieth",
       offload);
 
-  Workload coding = timed({.concurrency = 60, .kv_tokens = 300'000}, seconds(1800));
+  Workload coding = timed({.concurrency = 240}, seconds(1800));
   coding.trace_prefix = "coding";
-  add("coding", "coding agents from a trace, 60 at a time; needs --trace-dir", coding);
+  add("coding", "coding agents from a trace, 240 at a time; needs --trace-dir", coding);
 
   Workload mooncake;
   mooncake.rate = 1;  // as the trace says
