@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/install.sh build test
 cmake --preset tsan
-suites=(metrics telemetry net gateway)
+suites=(metrics store telemetry net gateway)
 cmake --build build/tsan --target turnpike "${suites[@]/%/_tests}"
 export TSAN_OPTIONS="halt_on_error=1:exitcode=66:${TSAN_OPTIONS:-}"
 for suite in "${suites[@]}"; do "build/tsan/src/$suite/${suite}_tests" --gtest_brief=1; done
