@@ -30,7 +30,8 @@ class Traffic {
     turn_.body_bytes = ByteCount(turn_.prompt_tokens.value() * 4);
     if (!turn_.blocks.empty()) turn_.blocks.back() = random_.next();
     writer.record<journal::Submitted>(0, now_, turn_);
-    writer.record<journal::FirstToken>(0, now_ + Duration(1'000), RequestId(last_));
+    now_ += Duration(random_.below(2'000'000));
+    writer.record<journal::FirstToken>(0, now_, RequestId(last_));
     now_ += Duration(random_.below(2'000'000));
     const Settlement settlement{.usage = {turn_.prompt_tokens, TokenCount(1'000), TokenCount(180)}};
     writer.record<journal::Settled>(0, now_, RequestId(last_), settlement);
@@ -70,7 +71,7 @@ void read(benchmark::State& state) {
   for (std::int64_t i = 0; i < kRequests; ++i) traffic.record(writer);
   for (auto _ : state) {
     JournalReader reader(writer.bytes());
-    while (*reader.next()) {
+    while (reader.next().value()) {
     }
   }
   state.SetItemsProcessed(state.iterations() * kRequests);
