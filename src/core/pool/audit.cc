@@ -74,7 +74,7 @@ std::string Pool::State::broken_invariant(TimePoint now) {
     const std::size_t retries = queue.retries().size();
     if (resident->waiting() + retries != queued)
       return said("in lines", resident->waiting() + retries, queued);
-    return resident->broken_invariant();
+    return resident->broken_invariant(now);
   }
 
   // Work-conserving: nothing waits that could go.

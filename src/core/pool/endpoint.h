@@ -72,6 +72,8 @@ struct Endpoint {
   bool counted = false;       // among the endpoints that are not leaving
   bool counted_well = false;  // and of those, among the well ones
   std::size_t position = 0;   // in its group's list for `access`
+  bool noted = false;         // among those that have changed
+  std::uint32_t slot = 0;     // a small number of its own, used again when it has gone
   TimePoint wake = TimePoint::max();
 };
 

@@ -37,18 +37,17 @@ TokenCount Pool::State::uncached(const Request& request, const Endpoint& endpoin
   return prompt - std::min(prompt, whole ? std::max(known, context) : known);
 }
 
-// Over the endpoints that may hold some of it: its session's, and those whose index knows its first block.
+// Over the endpoints: what is left of it where most is held, or at its session's.
 TokenCount Pool::State::least_uncached(const Request& request) const {
-  TokenCount least = request.submission.prompt_tokens;
-  if (request.submission.blocks.empty()) {
-    const Endpoint* bound =
-        request.session == nullptr ? nullptr : fleet.find(request.session->endpoint);
-    return bound == nullptr || bound->removed ? least : uncached(request, *bound);
-  }
-  fleet.for_each_serving(request.submission.model, [&](const Endpoint& endpoint) {
-    least = std::min(least, uncached(request, endpoint));
-  });
-  return least;
+  const TokenCount prompt = request.submission.prompt_tokens;
+  const Endpoint* bound =
+      request.session == nullptr ? nullptr : fleet.find(request.session->endpoint);
+  const TokenCount there = bound == nullptr || bound->removed ? prompt : uncached(request, *bound);
+  const auto blocks = counted_blocks(request);
+  if (blocks.empty()) return there;
+  const auto held = static_cast<std::int64_t>(fleet.prefix_holders().longest(blocks));
+  const auto all = static_cast<std::int64_t>(request.submission.blocks.size());
+  return std::min(there, prompt - TokenCount(prompt.value() * held / all));
 }
 
 // Holds what the index expected against what the answer said.

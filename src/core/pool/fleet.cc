@@ -46,9 +46,13 @@ Endpoint& Fleet::adopt(std::unique_ptr<Endpoint> endpoint, TimePoint now) {
   e.group = nullptr;
   e.access = Access::none;
   e.most = kAnySize;
-  e.dispatchable = e.counted = e.counted_well = false;
+  e.dispatchable = e.counted = e.counted_well = e.noted = false;
   e.wake = TimePoint::max();
   if (!e.prefixes) e.prefixes.emplace(params_->prefix.max_bytes);
+  if (free_slots_.empty()) free_slots_.push_back(static_cast<std::uint32_t>(endpoints_.size()));
+  e.slot = free_slots_.back();
+  free_slots_.pop_back();
+  e.prefixes->tell(&prefix_holders_, e.slot);
   std::ranges::sort(e.spec.models);
   by_id_[e.spec.id] = &e;
   endpoints_[e.spec.id] = std::move(endpoint);
@@ -60,7 +64,10 @@ Endpoint& Fleet::adopt(std::unique_ptr<Endpoint> endpoint, TimePoint now) {
 std::vector<std::unique_ptr<Endpoint>> Fleet::release_all() {
   std::vector<std::unique_ptr<Endpoint>> released;
   released.reserve(endpoints_.size());
-  for (auto& [id, endpoint] : endpoints_) released.push_back(std::move(endpoint));
+  for (auto& [id, endpoint] : endpoints_) {
+    endpoint->prefixes->tell(nullptr, 0);
+    released.push_back(std::move(endpoint));
+  }
   *this = Fleet(*params_);
   return released;
 }
@@ -76,6 +83,8 @@ void Fleet::remove(Endpoint& endpoint, TimePoint now) {
 void Fleet::bury(Endpoint& endpoint) {
   if (!endpoint.removed || endpoint.ledger.leases() > 0) return;
   set_wake(endpoint, TimePoint::max());
+  endpoint.prefixes->tell(nullptr, 0);
+  free_slots_.push_back(endpoint.slot);
   const EndpointId id = endpoint.spec.id;
   by_id_.erase(id);
   endpoints_.erase(id);
@@ -345,6 +354,23 @@ void Fleet::set_dispatchable(Endpoint& endpoint, bool dispatchable, TimePoint no
   }
 }
 
+void Fleet::note_changes(bool wanted) {
+  notes_changes_ = wanted;
+  static_cast<void>(take_changed());
+}
+
+void Fleet::note_change(Endpoint& endpoint) {
+  if (!notes_changes_ || std::exchange(endpoint.noted, true)) return;
+  changed_.push_back(endpoint.spec.id);
+}
+
+std::vector<EndpointId> Fleet::take_changed() {
+  for (const EndpointId id : changed_) {
+    if (Endpoint* endpoint = find(id)) endpoint->noted = false;
+  }
+  return std::exchange(changed_, {});
+}
+
 void Fleet::set_wake(Endpoint& endpoint, TimePoint wake) {
   if (endpoint.wake == wake) return;
   if (endpoint.wake != TimePoint::max()) wakes_.erase({endpoint.wake, endpoint.spec.id});
@@ -362,6 +388,7 @@ void Fleet::count(Endpoint& endpoint, TimePoint now) {
 }
 
 void Fleet::refresh_one(Endpoint& endpoint, TimePoint now) {
+  note_change(endpoint);
   if (endpoint.group != nullptr) {
     set_dispatchable(endpoint, is_dispatchable(facts(endpoint, now), panic_), now);
     std::erase_if(endpoint.holds,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <map>
 #include <memory>
@@ -78,9 +79,25 @@ class Fleet {
       for (Endpoint* endpoint : group->members) visit(*endpoint);
     }
   }
+  // Those, until `visit` says true.
+  template <typename Visit>
+  void any_serving(ModelId model, Visit visit) const {
+    const auto route = routes_.find(model);
+    if (route == routes_.end()) return;
+    for (const ServingGroup* group : route->second.groups) {
+      if (std::ranges::any_of(group->members, [&](Endpoint* e) { return visit(*e); })) return;
+    }
+  }
   [[nodiscard]] bool dispatchable(ModelId model) const;
   // Since when nothing dispatchable has served the model; meaningful while that is so.
   [[nodiscard]] TimePoint dark_since(ModelId model) const;
+
+  // Which endpoints hold which prefixes; they are known there by Endpoint::slot.
+  [[nodiscard]] const PrefixHolders& prefix_holders() const { return prefix_holders_; }
+  // Endpoints of which anything may have changed since the last call, each once, if somebody wants to know.
+  void note_changes(bool wanted);
+  void note_change(Endpoint& endpoint);
+  [[nodiscard]] std::vector<EndpointId> take_changed();
 
   [[nodiscard]] std::size_t live() const { return live_; }
   [[nodiscard]] std::size_t dispatchable_count() const { return dispatchable_; }
@@ -114,7 +131,11 @@ class Fleet {
   void forget_dark_models(TimePoint now);
 
   const PoolParams* params_;
+  PrefixHolders prefix_holders_;
   std::map<EndpointId, std::unique_ptr<Endpoint>> endpoints_;
+  std::vector<std::uint32_t> free_slots_;
+  std::vector<EndpointId> changed_;
+  bool notes_changes_ = false;
   absl::flat_hash_map<EndpointId, Endpoint*> by_id_;
   std::map<std::vector<ModelId>, std::unique_ptr<ServingGroup>> groups_;
   absl::flat_hash_map<ModelId, Route> routes_;

@@ -43,11 +43,12 @@ std::vector<Request*> Pool::State::withdraw_all() {
 // Starts or ends the account of residents with the policy that needs it. The queue is empty.
 void Pool::State::use_policy() {
   const bool wanted = params.order.sessions == SessionOrder::resident_set;
-  if (wanted && resident) return resident->set_params(params.resident);
+  if (wanted && resident) return resident->set_params(params.resident, params.order);
   if (!wanted && !resident) return;
   forget_residents();
   resident.reset();
-  if (wanted) resident.emplace(params.resident, fleet);
+  if (wanted) resident.emplace(params.resident, params.order, fleet, accounts);
+  fleet.note_changes(wanted);
 }
 
 void Pool::State::forget_residents() {
@@ -84,7 +85,7 @@ void Pool::State::absorb(State& other, TimePoint now) {
   std::vector<Request*> waiting = withdraw_all();
   std::vector<Request*> theirs = other.withdraw_all();
   tracker.absorb(other.tracker, now);
-  if (!resident || !other.resident) other.forget_residents();
+  other.forget_residents();
 
   // Sessions first: requests point at them.
   std::uint32_t cursor = 0;

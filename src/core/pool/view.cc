@@ -81,8 +81,12 @@ PoolView Pool::view(TimePoint now) const {
   view.sessions = s.sessions.size();
   view.sessions_tracked = s.tracker.size();
   view.dispatched_tokens_per_second = s.dispatched_tokens.per_second(now);
-  view.predicted_wait =
-      s.fleet.any_room() ? Duration{0} : s.predicted_wait(s.queue.load().tokens, now);
+  if (s.resident && s.queue.load().requests > 0) {
+    view.predicted_wait = s.resident->drain_time(now);
+  } else {
+    view.predicted_wait =
+        s.fleet.any_room() ? Duration{0} : s.predicted_wait(s.queue.load().tokens, now);
+  }
   view.counters = s.counters;
   if (s.resident) {
     view.counters.pauses += s.resident->pauses();

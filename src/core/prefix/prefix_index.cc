@@ -2,30 +2,28 @@
 
 namespace turnpike::core {
 
-// The longest part, from the first block, that `holds`: gallop to a block that does not, then halve.
-template <typename Holds>
-std::size_t PrefixIndex::gallop(std::span<const std::uint64_t> blocks, Holds holds) {
-  if (blocks.empty() || !holds(blocks[0])) return 0;
-  std::size_t held = 1;
-  std::size_t step = 1;
-  while (held + step <= blocks.size() && holds(blocks[held + step - 1])) {
-    held += step;
-    step *= 2;
+void PrefixIndex::tell(PrefixHolders* holders, std::uint32_t endpoint) {
+  if (holders_ != nullptr) take_back();
+  holders_ = holders;
+  endpoint_ = endpoint;
+  if (holders_ == nullptr) return;
+  // In the order of their places: that of a hash map differs from run to run.
+  for (Place place = 1; place < slots_.size(); ++place) {
+    const auto found = nodes_.find(slots_[place].hash);
+    if (found != nodes_.end() && found->second == place) holders_->add(found->first, endpoint_);
   }
-  std::size_t missing = std::min(held + step, blocks.size() + 1);
-  while (missing - held > 1) {
-    const std::size_t middle = held + (missing - held) / 2;
-    (holds(blocks[middle - 1]) ? held : missing) = middle;
-  }
-  return held;
+}
+
+void PrefixIndex::take_back() {
+  for (const auto& [hash, place] : nodes_) holders_->remove(hash, endpoint_);
 }
 
 std::size_t PrefixIndex::held(std::span<const std::uint64_t> blocks) const {
-  return gallop(blocks, [&](std::uint64_t hash) { return nodes_.contains(hash); });
+  return longest_part(blocks, [&](std::uint64_t hash) { return nodes_.contains(hash); });
 }
 
 std::size_t PrefixIndex::shared(std::span<const std::uint64_t> blocks) const {
-  return gallop(blocks, [&](std::uint64_t hash) {
+  return longest_part(blocks, [&](std::uint64_t hash) {
     const auto found = nodes_.find(hash);
     return found != nodes_.end() && slots_[found->second].shared;
   });
@@ -69,6 +67,7 @@ std::uint64_t PrefixIndex::learn(std::span<const std::uint64_t> blocks, std::uin
     slots_[place] = {.hash = blocks[i], .used = clock_, .owner = owner, .parent = parent};
     if (parent != 0) ++slots_[parent].children;
     nodes_.emplace(blocks[i], place);
+    if (holders_ != nullptr) holders_->add(blocks[i], endpoint_);
     parent = place;
     if (i + 1 == blocks.size()) link_newest(place);
   }
@@ -81,6 +80,7 @@ void PrefixIndex::lost(std::uint64_t used) {
 }
 
 void PrefixIndex::clear() {
+  if (holders_ != nullptr) take_back();
   nodes_.clear();
   slots_.assign(1, Node{});
   free_.clear();
@@ -114,6 +114,7 @@ void PrefixIndex::evict_oldest() {
   unlink(place);
   const Place parent = slots_[place].parent;
   nodes_.erase(slots_[place].hash);
+  if (holders_ != nullptr) holders_->remove(slots_[place].hash, endpoint_);
   shared_blocks_ -= slots_[place].shared ? 1 : 0;
   free_.push_back(place);
   // What it extended is now a leaf, and no younger than it was.

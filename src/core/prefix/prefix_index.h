@@ -9,6 +9,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include "base/units.h"
+#include "core/prefix/prefix_holders.h"
 
 namespace turnpike::core {
 
@@ -17,10 +18,14 @@ namespace turnpike::core {
 // goes before those that extend it. It knows nothing about the engine's own evictions but what answers report.
 class PrefixIndex {
  public:
-  static constexpr std::size_t kBytesPerBlock = 64;
+  // Measured with its share of the pool's PrefixHolders.
+  static constexpr std::size_t kBytesPerBlock = 112;
 
   explicit PrefixIndex(std::size_t max_bytes)
       : max_blocks_(std::max<std::size_t>(1, max_bytes / kBytesPerBlock)) {}
+
+  // From now on `holders` knows what this index holds, as endpoint number `endpoint`; null: nobody does. It must outlive this.
+  void tell(PrefixHolders* holders, std::uint32_t endpoint);
 
   // How many of the blocks, from the first, it holds. O(log n): a block is held only if all before it are.
   [[nodiscard]] std::size_t held(std::span<const std::uint64_t> blocks) const;
@@ -54,9 +59,8 @@ class PrefixIndex {
     bool shared = false;
   };
 
-  template <typename Holds>
-  static std::size_t gallop(std::span<const std::uint64_t> blocks, Holds holds);
   void mark_shared(Place place);
+  void take_back();
 
   void link_newest(Place place);
   void link_oldest(Place place);
@@ -64,6 +68,8 @@ class PrefixIndex {
   void evict_oldest();
 
   const std::size_t max_blocks_;
+  PrefixHolders* holders_ = nullptr;
+  std::uint32_t endpoint_ = 0;  // its number there
   absl::flat_hash_map<std::uint64_t, Place> nodes_;
   std::vector<Node> slots_{Node{}};
   std::vector<Place> free_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -39,6 +40,10 @@ class FitTree {
   // The first whose size is at most `most`, after `after` if that is given.
   [[nodiscard]] T* first_fitting(std::int64_t most, const Rank* after = nullptr) const {
     return fitting_in(root_.get(), most, after);
+  }
+  // The size of the smallest.
+  [[nodiscard]] std::int64_t least() const {
+    return root_ == nullptr ? std::numeric_limits<std::int64_t>::max() : root_->least;
   }
   [[nodiscard]] std::int64_t sum_before(const Rank& rank) const {
     std::int64_t sum = 0;

@@ -16,11 +16,14 @@
 namespace turnpike::core {
 
 struct Request;
+struct Session;
 
 // One session in the account of an endpoint.
 struct Occupant {
-  int running = 0;        // requests
-  int waiting = 0;        // requests in the residents' line
+  int running = 0;             // requests
+  int waiting = 0;             // requests in the residents' line
+  Session* session = nullptr;  // while one of them waits: then it is not forgotten
+  TenantKey tenant;
   bool resident = false;  // its context counts although nothing of it runs
   double context = 0;     // own tokens
   TimePoint idle_since{};
@@ -38,15 +41,17 @@ struct ResidentAccount {
   double running = 0;   // own tokens of running requests with reserve
   double running_whole = 0;  // the same with shared prefixes
   double resting = 0;        // contexts of resident sessions that do not run
-  bool refused = false;      // somebody found no room in this second
   int turns_past_seat = 0;   // residents' turns since somebody waits for a seat here
   absl::flat_hash_map<SessionKey, Occupant> occupants;
   absl::btree_set<std::pair<TimePoint, SessionKey>> by_idleness;  // resident, nothing running
-  absl::btree_set<std::pair<TimePoint, SessionKey>>
-      by_expiry;  // of those, the ones without a waiting turn
   RecencyStack stack;
   std::map<Arrival, Request*> residents;  // their waiting turns, first come first served
   FitTree<Request> bound;  // others that wait for this endpoint, because it holds their context
+
+  // Kept by ResidentSet for finding endpoints fast.
+  bool stirred = false;  // something changed here since it was last found that nobody can go here
+  double listed_room =
+      -1;  // under which it stands in the list of those with room; negative: it does not
 
   // W, without load that is not ours.
   [[nodiscard]] double used() const { return running + resting; }

@@ -45,6 +45,20 @@ double ResidentSet::own_tokens(const Request& request, const Endpoint& endpoint)
   return prompt * (1.0 - static_cast<double>(common) / static_cast<double>(blocks.size()));
 }
 
+// The least it may take of an account: at its session's endpoint and at a few others, which mostly share what all share.
+double ResidentSet::least_own_tokens(const Request& request, const Endpoint* bound) const {
+  constexpr int kLooks = 4;
+  double least = request.submission.prompt_tokens.as_double();
+  if (request.submission.blocks.empty()) return least;
+  if (bound != nullptr) least = std::min(least, own_tokens(request, *bound));
+  int looks = 0;
+  fleet_->any_serving(request.submission.model, [&](const Endpoint& endpoint) {
+    least = std::min(least, own_tokens(request, endpoint));
+    return ++looks == kLooks;
+  });
+  return least;
+}
+
 double ResidentSet::need(const Request& request, const Endpoint& endpoint) const {
   const double wanted = own_tokens(request, endpoint) + reserve_.value();
   return std::min(wanted, endpoint.account->capacity - shared(endpoint));
@@ -88,7 +102,7 @@ bool ResidentSet::admits(const Request& request, const Endpoint& endpoint, TimeP
          room(endpoint, need(request, endpoint), request.session != nullptr) >= 0;
 }
 
-void ResidentSet::learn_capacity(Request& request, Endpoint& endpoint, const Usage& usage) const {
+void ResidentSet::learn_capacity(Request& request, Endpoint& endpoint, const Usage& usage) {
   if (!usage.cached_tokens || request.resident.above < 0) return;
   ResidentAccount& own = account(endpoint);
   const double common = shared(endpoint);
@@ -126,47 +140,55 @@ void ResidentSet::count_absences(TimePoint now) {
   }
 }
 
+void ResidentSet::set_params(const ResidentParams& params, const OrderParams& order) {
+  params_ = params;
+  order_params_ = order;
+  stir_all_ = true;
+}
+
 void ResidentSet::advance(TimePoint now) {
-  for (const auto& [id, endpoint] : fleet_->all()) {
-    if (endpoint->account == nullptr) continue;
-    ResidentAccount& own = *endpoint->account;
-    while (!own.by_expiry.empty() && own.by_expiry.begin()->first <= now) {
-      const SessionKey key = own.by_expiry.begin()->second;
-      pause(*endpoint, key);
-      --pauses_;  // it left of its own
+  while (!expiries_.empty() && expiries_.begin()->at <= now) {
+    const Expiry over = *expiries_.begin();
+    Endpoint* endpoint = fleet_->find(over.endpoint);
+    if (endpoint == nullptr) {
+      expiries_.erase(expiries_.begin());
+      continue;
     }
+    pause(*endpoint, over.session);
+    --pauses_;  // it left of its own
   }
   count_absences(now);
-  if (next_tick_ > now) return;
+  if (next_tick_ <= now) tick(now);
+}
+
+// Once a second while somebody waits.
+void ResidentSet::tick(TimePoint now) {
   const double seconds = std::clamp(to_seconds(now - last_tick_), 0.0, 60.0);
+  total_capacity_ = 0;
   for (const auto& [id, endpoint] : fleet_->all()) {
-    if (endpoint->account == nullptr) continue;
-    ResidentAccount& own = *endpoint->account;
+    ResidentAccount& own = account(*endpoint);
+    if (endpoint->dispatchable) total_capacity_ += own.capacity;
     own.backlog += (1.0 - std::exp(-seconds / 5.0)) *
                    (to_seconds(endpoint->ledger.backlog_time()) - own.backlog);
-    if (own.refused) {
+    if (somebody_refused_) {
       own.worth = worth_after(own.worth, own.backlog, params_.backlog_target, params_.worth_min,
                               params_.worth_max);
     }
-    own.refused = false;
   }
+  somebody_refused_ = false;
+  stir_all_ = true;
   last_tick_ = now;
   next_tick_ = in_lines_ > 0 ? now + kTick : now;
 }
 
 std::optional<TimePoint> ResidentSet::next_deadline() const {
   TimePoint next = TimePoint::max();
-  for (const auto& [id, endpoint] : fleet_->all()) {
-    const ResidentAccount* own = endpoint->account.get();
-    if (own != nullptr && !own->by_expiry.empty())
-      next = std::min(next, own->by_expiry.begin()->first);
-  }
-  if (in_lines_ > 0) {
-    next = std::min(next, next_tick_);
-    const bool seat_may_come = seat_.request == nullptr && fleet_->any_room();
-    const Request* first = seat_may_come ? first_in_order() : nullptr;
-    if (first != nullptr && first->resident.deadline > last_seat_check_)
-      next = std::min(next, first->resident.deadline);
+  if (!expiries_.empty()) next = expiries_.begin()->at;
+  if (in_lines_ > 0) next = std::min(next, next_tick_);
+  const bool seat_may_come = seat_.request == nullptr && !all_others_.empty() && fleet_->any_room();
+  if (seat_may_come) {
+    const TimePoint deadline = all_others_.first()->resident.deadline;
+    if (deadline > last_seat_check_) next = std::min(next, deadline);
   }
   if (next == TimePoint::max()) return std::nullopt;
   return next;
@@ -176,13 +198,8 @@ std::optional<Duration> ResidentSet::predicted_wait(const Request& request, Time
   constexpr Duration kEnough = std::chrono::seconds(30);
   const double rate = admitted_.per_second(now);
   if (rate <= 0 || admitted_.age(now) < kEnough) return std::nullopt;
-  std::int64_t ahead = 0;
-  for (const auto& [model, line] : free_) ahead += line.sum_before(request.resident.rank);
-  for (const auto& [id, endpoint] : fleet_->all()) {
-    if (endpoint->account != nullptr)
-      ahead += endpoint->account->bound.sum_before(request.resident.rank);
-  }
-  return from_seconds(std::min(1e6, static_cast<double>(ahead) / rate));
+  const auto ahead = static_cast<double>(all_others_.sum_before(request.resident.rank));
+  return from_seconds(std::min(1e6, ahead / rate));
 }
 
 std::optional<Duration> ResidentSet::drain_time(TimePoint now) const {
@@ -211,7 +228,8 @@ bool ResidentSet::is_resident(const Session& session, const Endpoint& endpoint) 
   return found != endpoint.account->occupants.end() && found->second.resident;
 }
 
-std::string ResidentSet::broken_invariant() const {
+std::string ResidentSet::broken_invariant(TimePoint now) const {
+  std::size_t expiring = 0;
   for (const auto& [id, endpoint] : fleet_->all()) {
     const ResidentAccount* own = endpoint->account.get();
     if (own == nullptr) continue;
@@ -229,6 +247,9 @@ std::string ResidentSet::broken_invariant() const {
       ++idle;
       if (!own->by_idleness.contains({occupant.idle_since, key}))
         return "an idle session is not in the list of the idle";
+      if (expiries_.contains({occupant.until, key, id}) != (occupant.waiting == 0))
+        return "a place ends exactly if no turn of its session waits";
+      expiring += occupant.waiting == 0 ? 1 : 0;
     }
     if (static_cast<std::size_t>(waiting) != own->residents.size())
       return "the residents' line is miscounted";
@@ -237,9 +258,32 @@ std::string ResidentSet::broken_invariant() const {
     if (own->running < -1.0 || own->running_whole < -1.0) return "running tokens below zero";
     if (endpoint->ledger.leases() == 0 && own->running > 1.0) return "tokens run without a lease";
     if (own->capacity <= 0) return "no capacity";
+    if (own->listed_room >= 0 && !by_room_.contains({own->listed_room, id}))
+      return "the list of those with room is wrong";
   }
+  if (expiring != expiries_.size()) return "places end that nobody has";
   if (seat_.request != nullptr && seat_.request->resident.line == ResidentLine::none)
     return "a seat for one who does not wait";
+  return waits_in_vain(now);
+}
+
+// Who waits although he could go; empty if nobody does. What moves with the means of the whole pool and with the shares of tenants
+// is seen within a second.
+std::string ResidentSet::waits_in_vain(TimePoint now) const {
+  if (shares_.matter()) return {};
+  const double slack = 2 * reserve_.value() + 0.05 * params_.start_capacity;
+  for (const auto& [model, lines] : free_) {
+    for (const auto& [tenant, line] : lines) {
+      const Request* first = line.first();
+      for (const auto& [id, endpoint] : fleet_->all()) {
+        const bool serves = std::ranges::binary_search(endpoint->spec.models, model);
+        if (!serves || endpoint.get() == seat_.endpoint || !admits(*first, *endpoint, now))
+          continue;
+        if (room(*endpoint, need(*first, *endpoint), true) > slack)
+          return "a request waits although an endpoint has room";
+      }
+    }
+  }
   return {};
 }
 

@@ -20,6 +20,7 @@ struct ResidentPart {
   std::int64_t need = 0;         // least tokens it takes anywhere
   TimePoint deadline{};
   bool by_real_deadline = false;
+  bool fresh = false;  // came into the free line since it was last found that nobody can go
 
   bool counted = false;    // in the account of the endpoint it runs on
   double taken = 0;        // own tokens there, with reserve

@@ -3,50 +3,27 @@
 #include <algorithm>
 #include <cassert>
 #include <utility>
-#include <vector>
 
-#include "core/placement/scorers.h"
 #include "core/pool/fleet.h"
 #include "core/resident/account.h"
 #include "core/session/session.h"
 
+// Who waits where, and who keeps a place.
 namespace turnpike::core {
 namespace {
-
-constexpr int kTries = 8;  // that fit by the least they may need, and are looked at closely
 
 bool serves(const Endpoint& endpoint, ModelId model) {
   return std::ranges::binary_search(endpoint.spec.models, model);
 }
 
-// Nothing runs there or is kept: what never fits beside others may go.
-bool is_alone(const Endpoint& endpoint) {
-  return endpoint.ledger.leases() == 0 && endpoint.account->by_idleness.empty();
-}
-
-bool usable(const Endpoint& endpoint, TimePoint now) {
-  return endpoint.dispatchable && endpoint.sheds_until <= now;
-}
-
 }  // namespace
 
-// R4. The deadline is virtual: the more there is to compute, the later it is.
 void ResidentSet::enqueue(Request& request, TokenCount uncached, Endpoint* bound, TimePoint now) {
   Session* session = request.session;
   if (session != nullptr) count_return(*session, now);
-  ResidentPart& part = request.resident;
-  double least_need = request.submission.prompt_tokens.as_double();
-  fleet_->for_each_serving(request.submission.model, [&](const Endpoint& endpoint) {
-    least_need = std::min(least_need, own_tokens(request, endpoint));
-  });
-  part.need = static_cast<std::int64_t>(least_need + reserve_.value());
-  const double work = uncached.as_double() + static_cast<double>(part.need) / 4;
-  part.deadline = request.arrival.at + from_seconds(params_.alpha * work / 1000);
-  part.by_real_deadline =
-      request.submission.deadline && *request.submission.deadline < part.deadline;
-  if (part.by_real_deadline) part.deadline = *request.submission.deadline;
-  request.order_value = part.deadline.time_since_epoch().count();
-  part.rank = {.tier = 0, .value = request.order_value, .arrival = request.arrival};
+  request.resident.need =
+      static_cast<std::int64_t>(least_own_tokens(request, bound) + reserve_.value());
+  rank(request, uncached);
   if (next_tick_ <= now) next_tick_ = now + std::chrono::seconds(1);
 
   Endpoint* home = session == nullptr ? nullptr : fleet_->find(session->resident_at);
@@ -55,51 +32,55 @@ void ResidentSet::enqueue(Request& request, TokenCount uncached, Endpoint* bound
                        serves(*home, request.submission.model);
   if (at_home) {
     join_residents(request, *home);
-  } else if (bound != nullptr && bound->dispatchable) {
-    join_bound(request, *bound);
   } else {
-    join_free(request);
+    join_others(request, bound != nullptr && bound->dispatchable ? bound : nullptr);
   }
+}
+
+// R4. The deadline is virtual: the more there is to compute, the later it is.
+void ResidentSet::rank(Request& request, TokenCount uncached) {
+  ResidentPart& part = request.resident;
+  const double work = uncached.as_double() + static_cast<double>(part.need) / 4;
+  part.deadline = request.arrival.at + from_seconds(params_.alpha * work / 1000);
+  part.by_real_deadline =
+      request.submission.deadline && *request.submission.deadline < part.deadline;
+  if (part.by_real_deadline) part.deadline = *request.submission.deadline;
+  request.order_value = part.deadline.time_since_epoch().count();
+  part.rank = {.tier = order_params_.priority_classes ? -request.submission.priority : 0,
+               .value = request.order_value,
+               .arrival = request.arrival};
 }
 
 void ResidentSet::join_residents(Request& request, Endpoint& endpoint) {
   ResidentAccount& own = account(endpoint);
   Occupant& occupant = own.occupants[request.session->key];
   ++occupant.waiting;
-  own.by_expiry.erase({occupant.until, request.session->key});
+  occupant.session = request.session;
+  expiries_.erase({occupant.until, request.session->key, endpoint.spec.id});
   own.residents.emplace(request.arrival, &request);
   request.resident.line = ResidentLine::resident;
   request.resident.endpoint = &endpoint;
   ++in_lines_;
+  stir(endpoint);
 }
 
-void ResidentSet::join_bound(Request& request, Endpoint& endpoint) {
-  account(endpoint).bound.insert(request.resident.rank, request.resident.need, &request);
-  request.resident.line = ResidentLine::bound;
-  request.resident.endpoint = &endpoint;
-  ++in_lines_;
-}
-
-void ResidentSet::join_free(Request& request) {
-  ++in_lines_;
-  request.resident.line = ResidentLine::free;
-  request.resident.endpoint = nullptr;
-  free_[request.submission.model].insert(request.resident.rank, request.resident.need, &request);
-}
-
-void ResidentSet::withdraw(Request& request, TimePoint now) {
-  if (seat_.request == &request) seat_ = {};
-  Endpoint* home =
-      request.resident.line == ResidentLine::resident ? request.resident.endpoint : nullptr;
-  leave_line(request);
-  if (home == nullptr) return;
-  ResidentAccount& own = account(*home);
-  Occupant& occupant = own.occupants[request.session->key];
-  // Its turn went away: it acts again, for what is left of its time.
-  if (occupant.waiting == 0 && occupant.resident) {
-    occupant.until = std::max(occupant.until, now);
-    own.by_expiry.emplace(occupant.until, request.session->key);
+// `bound`: the endpoint it waits for; null: it goes anywhere.
+void ResidentSet::join_others(Request& request, Endpoint* bound) {
+  ResidentPart& part = request.resident;
+  part.endpoint = bound;
+  part.line = bound != nullptr ? ResidentLine::bound : ResidentLine::free;
+  all_others_.insert(part.rank, part.need, &request);
+  if (bound != nullptr) {
+    account(*bound).bound.insert(part.rank, part.need, &request);
+    stir(*bound);
+  } else {
+    free_[request.submission.model][request.submission.tenant].insert(part.rank, part.need,
+                                                                      &request);
+    part.fresh = true;
+    fresh_.push_back(&request);
   }
+  shares_.begins_to_wait(request.submission.tenant, request.submission.tenant_weight);
+  ++in_lines_;
 }
 
 void ResidentSet::leave_line(Request& request) {
@@ -117,189 +98,39 @@ void ResidentSet::leave_line(Request& request) {
       account(*part.endpoint).bound.erase(part.rank);
       break;
     case ResidentLine::free: {
-      const auto line = free_.find(request.submission.model);
+      const auto lines = free_.find(request.submission.model);
+      const auto line = lines->second.find(request.submission.tenant);
       line->second.erase(part.rank);
-      if (line->second.empty()) free_.erase(line);
+      if (line->second.empty()) lines->second.erase(line);
+      if (lines->second.empty()) free_.erase(lines);
+      if (part.fresh) std::erase(fresh_, &request);
       break;
     }
   }
+  if (part.line != ResidentLine::resident) {
+    all_others_.erase(part.rank);
+    shares_.waits_no_more(request.submission.tenant);
+    // Who has more than his share may have what nobody else wants.
+    if (shares_.waiting() == 1) stir_all_ = true;
+  }
   part.line = ResidentLine::none;
   part.endpoint = nullptr;
+  part.fresh = false;
   --in_lines_;
 }
 
-ResidentSet::Choice ResidentSet::next(TimePoint now) {
-  for (const auto& [id, endpoint] : fleet_->all()) {
-    const ResidentAccount* own = endpoint->account.get();
-    const bool keeps = own != nullptr && (!own->by_idleness.empty() || !own->residents.empty() ||
-                                          !own->bound.empty());
-    if (keeps && !endpoint->dispatchable) lose(*endpoint);
-  }
-  for (;;) {
-    if (const Choice choice = next_resident(now); choice.request != nullptr) return choice;
-    if (const Choice choice = next_seated(now); choice.request != nullptr) return choice;
-    if (const Choice choice = next_other(now); choice.request != nullptr) return choice;
-    if (!give_seat(now)) return {};
-  }
-}
-
-// R1. A resident's turn goes as soon as its endpoint has a slot; nobody else's does before it.
-ResidentSet::Choice ResidentSet::next_resident(TimePoint now) {
-  for (const auto& [id, endpoint] : fleet_->all()) {
-    ResidentAccount* own = endpoint->account.get();
-    if (own == nullptr || own->residents.empty() || !usable(*endpoint, now) || !has_slot(*endpoint))
-      continue;
-    const bool yields =
-        seat_.endpoint == endpoint.get() && own->turns_past_seat >= params_.max_resident_turns;
-    Request* request = own->residents.begin()->second;
-    if (yields || !can_run(*request, *endpoint)) continue;
-    return {.request = request, .endpoint = endpoint.get(), .why = Why::resident};
-  }
-  return {};
-}
-
-ResidentSet::Choice ResidentSet::next_seated(TimePoint now) {
-  if (seat_.request == nullptr) return {};
-  if (!seat_.endpoint->dispatchable || !serves(*seat_.endpoint, seat_.request->submission.model)) {
-    seat_ = {};
-    return {};
-  }
-  make_room(*seat_.request, *seat_.endpoint);
-  if (!admits(*seat_.request, *seat_.endpoint, now)) return {};
-  return {.request = seat_.request, .endpoint = seat_.endpoint, .why = Why::seat};
-}
-
-// R2. The first in the order whose whole context fits somewhere.
-ResidentSet::Choice ResidentSet::next_other(TimePoint now) {
-  Choice best;
-  const auto consider = [&](const Choice& choice) {
-    const ResidentPart& part = choice.request->resident;
-    if (best.request != nullptr && best.request->resident.rank < part.rank) return;
-    best = choice;
-    best.why = part.by_real_deadline ? Why::deadline : Why::cold;
-  };
-  for (const auto& [id, endpoint] : fleet_->all()) {
-    if (!usable(*endpoint, now) || endpoint.get() == seat_.endpoint || !has_slot(*endpoint))
-      continue;
-    ResidentAccount& own = account(*endpoint);
-    if (own.bound.empty()) continue;
-    const double most = is_alone(*endpoint) ? 1e15 : room(*endpoint, 0, true);
-    Request* request =
-        own.bound.first_fitting(static_cast<std::int64_t>(std::clamp(most, -1.0, 1e15)));
-    for (int i = 0; request != nullptr && i < kTries; ++i) {
-      if (admits(*request, *endpoint, now)) {
-        consider({.request = request, .endpoint = endpoint.get()});
-        break;
-      }
-      request = own.bound.first_fitting(static_cast<std::int64_t>(std::clamp(most, -1.0, 1e15)),
-                                        &request->resident.rank);
-    }
-  }
-  for (const auto& [model, line] : free_) {
-    double most = -1;
-    fleet_->for_each_serving(model, [&](Endpoint& endpoint) {
-      if (!usable(endpoint, now) || &endpoint == seat_.endpoint || !has_slot(endpoint)) return;
-      account(endpoint);  // made at first sight
-      most = std::max(most, is_alone(endpoint) ? 1e15 : room(endpoint, 0, false));
-    });
-    const auto limit = static_cast<std::int64_t>(std::clamp(most, -1.0, 1e15));
-    Request* request = line.first_fitting(limit);
-    for (int i = 0; request != nullptr && i < kTries; ++i) {
-      if (const Choice choice = best_place(*request, now); choice.endpoint != nullptr) {
-        consider(choice);
-        break;
-      }
-      request = line.first_fitting(limit, &request->resident.rank);
-    }
-  }
-  return best;
-}
-
-// The admissible endpoint with the least (uncached + backlog) x (in flight + 1) x seconds per token.
-ResidentSet::Choice ResidentSet::best_place(Request& request, TimePoint now) const {
-  Choice best{.request = &request};
-  Weighing& weighing = best.weighing;
-  std::uint64_t attraction = 0;
-  std::uint64_t second_attraction = 0;
-  const std::uint64_t subject =
-      request.session == nullptr ? request.submission.id.value() : request.session->key.value();
-  fleet_->for_each_serving(request.submission.model, [&](Endpoint& endpoint) {
-    if (&endpoint == seat_.endpoint || !admits(request, endpoint, now)) return;
-    const auto& blocks = request.submission.blocks;
-    const double share = blocks.empty() ? 0.0
-                                        : static_cast<double>(endpoint.prefixes->held(blocks)) /
-                                              static_cast<double>(blocks.size());
-    const double uncached = request.submission.prompt_tokens.as_double() * (1.0 - share);
-    const double cost = (uncached + endpoint.ledger.backlog().as_double()) *
-                        (endpoint.ledger.leases() + 1) * endpoint.ledger.seconds_per_token();
-    const std::uint64_t weight = rendezvous_weight(subject, endpoint.name_hash);
-    ++weighing.candidates;
-    const auto beats = [&](double other, std::uint64_t others_weight) {
-      return cost < other || (cost == other && weight >= others_weight);
-    };
-    if (best.endpoint == nullptr || beats(weighing.score, attraction)) {
-      if (best.endpoint != nullptr) {
-        weighing.runner_up = best.endpoint->spec.id;
-        weighing.runner_up_score = weighing.score;
-        second_attraction = attraction;
-      }
-      best.endpoint = &endpoint;
-      weighing.score = cost;
-      attraction = weight;
-    } else if (weighing.runner_up.is_none() || beats(weighing.runner_up_score, second_attraction)) {
-      weighing.runner_up = endpoint.spec.id;
-      weighing.runner_up_score = cost;
-      second_attraction = weight;
-    }
-  });
-  return best;
-}
-
-Request* ResidentSet::first_in_order() const {
-  Request* first = nullptr;
-  const auto consider = [&](Request* request) {
-    if (request == nullptr) return;
-    if (first == nullptr || request->resident.rank < first->resident.rank) first = request;
-  };
-  for (const auto& [model, line] : free_) consider(line.first());
-  for (const auto& [id, endpoint] : fleet_->all()) {
-    if (endpoint->account != nullptr) consider(endpoint->account->bound.first());
-  }
-  return first;
-}
-
-// R5. The first in the order has passed its deadline and fits nowhere: one endpoint makes room for it. True if it got one.
-bool ResidentSet::give_seat(TimePoint now) {
-  last_seat_check_ = now;
-  Request* first = first_in_order();
-  if (first == nullptr) return false;
-  for (const auto& [id, endpoint] : fleet_->all()) {
-    if (endpoint->account != nullptr && endpoint->dispatchable) endpoint->account->refused = true;
-  }
-  if (seat_.request != nullptr || first->resident.deadline > now) return false;
-  Endpoint* chosen = first->resident.endpoint;
-  if (chosen == nullptr) {
-    fleet_->for_each_serving(first->submission.model, [&](Endpoint& endpoint) {
-      if (!endpoint.dispatchable) return;
-      const bool less = chosen != nullptr && account(endpoint).running < account(*chosen).running;
-      const bool tie_by_id = chosen != nullptr &&
-                             account(endpoint).running == account(*chosen).running &&
-                             endpoint.spec.id < chosen->spec.id;
-      if (chosen == nullptr || less || tie_by_id) chosen = &endpoint;
-    });
-  }
-  if (chosen == nullptr) return false;
-  seat_ = {.request = first, .endpoint = chosen};
-  account(*chosen).turns_past_seat = 0;
-  ++seats_;
-  return true;
-}
-
-void ResidentSet::make_room(const Request& request, Endpoint& endpoint) {
-  ResidentAccount& own = account(endpoint);
-  while (!own.by_idleness.empty() &&
-         room(endpoint, need(request, endpoint), request.session != nullptr) < 0) {
-    pause(endpoint, own.by_idleness.begin()->second);
+void ResidentSet::withdraw(Request& request, TimePoint now) {
+  if (seat_.request == &request) leave_seat();
+  Endpoint* home =
+      request.resident.line == ResidentLine::resident ? request.resident.endpoint : nullptr;
+  leave_line(request);
+  if (home == nullptr) return;
+  Occupant& occupant = account(*home).occupants[request.session->key];
+  stir(*home);
+  // Its turn went away: it acts again, for what is left of its time.
+  if (occupant.waiting == 0 && occupant.resident) {
+    occupant.until = std::max(occupant.until, now);
+    expiries_.insert({occupant.until, request.session->key, home->spec.id});
   }
 }
 
@@ -329,11 +160,9 @@ void ResidentSet::dispatched(Request& request, Endpoint& endpoint, TimePoint now
           std::max(0.0, (request.submission.prompt_tokens - session->context_tokens).as_double()));
     }
     Occupant& occupant = own.occupants[session->key];
+    occupant.tenant = session->tenant;
     if (occupant.resident) {
-      own.by_idleness.erase({occupant.idle_since, session->key});
-      own.by_expiry.erase({occupant.until, session->key});
-      own.resting -= occupant.context;
-      occupant.resident = false;
+      leave_account(endpoint, session->key, occupant);
     } else if (occupant.running > 0) {
       // Parallel requests of one session share their beginning.
       part.taken = std::max(0.0, tokens - occupant.context) + reserve_.value();
@@ -350,6 +179,7 @@ void ResidentSet::dispatched(Request& request, Endpoint& endpoint, TimePoint now
   }
   own.running += part.taken;
   own.running_whole += part.taken_whole;
+  shares_.hold(request.submission.tenant, part.taken);
   fit(endpoint);
 }
 
@@ -361,14 +191,11 @@ void ResidentSet::ended(Request& request, Endpoint& endpoint, const Settlement* 
   ResidentAccount& own = account(endpoint);
   own.running -= part.taken;
   own.running_whole -= part.taken_whole;
-  const double output = settlement == nullptr || !settlement->usage.output_tokens
-                            ? reserve_.value()
-                            : settlement->usage.output_tokens->as_double();
+  shares_.hold(request.submission.tenant, -part.taken);
   if (settlement != nullptr && settlement->usage.output_tokens &&
       settlement->ending == Ending::finished)
-    reserve_.add(output);
-  Session* session = request.session;
-  if (session != nullptr) {
+    reserve_.add(settlement->usage.output_tokens->as_double());
+  if (Session* session = request.session) {
     if (settlement != nullptr && answered) learn_capacity(request, endpoint, settlement->usage);
     Occupant& occupant = own.occupants[session->key];
     --occupant.running;
@@ -407,7 +234,9 @@ void ResidentSet::rest(Endpoint& endpoint, Session& session, double hold, TimePo
   occupant.resident = true;
   occupant.idle_since = now;
   occupant.until = now + from_seconds(hold);
+  occupant.tenant = session.tenant;
   own.resting += occupant.context;
+  shares_.hold(occupant.tenant, occupant.context);
   own.by_idleness.emplace(now, session.key);
   session.resident_at = endpoint.spec.id;
   for (Request* turn = session.waiting.first(); turn != nullptr;
@@ -418,8 +247,19 @@ void ResidentSet::rest(Endpoint& endpoint, Session& session, double hold, TimePo
     leave_line(*turn);
     join_residents(*turn, endpoint);
   }
-  Occupant& now_there = own.occupants[session.key];
-  if (now_there.waiting == 0) own.by_expiry.emplace(now_there.until, session.key);
+  if (occupant.waiting == 0) expiries_.insert({occupant.until, session.key, endpoint.spec.id});
+}
+
+// It keeps its place no longer.
+void ResidentSet::leave_account(Endpoint& endpoint, SessionKey key, Occupant& occupant) {
+  ResidentAccount& own = account(endpoint);
+  own.by_idleness.erase({occupant.idle_since, key});
+  expiries_.erase({occupant.until, key, endpoint.spec.id});
+  own.resting -= occupant.context;
+  if (own.by_idleness.empty()) own.resting = 0;
+  shares_.hold(occupant.tenant, -occupant.context);
+  occupant.resident = false;
+  stir(endpoint);
 }
 
 // It leaves the account; its waiting turns queue as any other. Whatever runs of it is not touched.
@@ -429,31 +269,39 @@ void ResidentSet::pause(Endpoint& endpoint, SessionKey key) {
   if (found == own.occupants.end()) return;
   Occupant& occupant = found->second;
   if (occupant.resident) {
-    own.by_idleness.erase({occupant.idle_since, key});
-    own.by_expiry.erase({occupant.until, key});
-    own.resting -= occupant.context;
-    occupant.resident = false;
+    leave_account(endpoint, key, occupant);
     ++pauses_;
   }
-  std::vector<Request*> turns;
-  for (const auto& [arrival, request] : own.residents) {
-    if (request->session->key == key) turns.push_back(request);
-  }
-  for (Request* request : turns) {
-    request->session->resident_at = EndpointId::none();
-    leave_line(*request);
+  Session* session = occupant.waiting > 0 ? occupant.session : nullptr;
+  Request* turn = session == nullptr ? nullptr : session->waiting.first();
+  for (; turn != nullptr; turn = LinkedList<Request, OfSession>::after(*turn)) {
+    if (turn->resident.line != ResidentLine::resident || turn->resident.endpoint != &endpoint)
+      continue;
+    session->resident_at = EndpointId::none();
+    leave_line(*turn);
     // The engine may still have it: it waits there, and finds its cache or not.
-    join_bound(*request, endpoint);
+    join_others(*turn, &endpoint);
   }
-  if (own.by_idleness.empty()) own.resting = 0;
   forget_if_empty(endpoint, key);
 }
 
-// "Pause": what is over the capacity leaves, longest idle first, as the engine's own cache would forget it.
+// Who leaves first: whose tenant has more than his share, then the longest idle, as the engine's own cache would forget it.
+SessionKey ResidentSet::victim(const Endpoint& endpoint) const {
+  constexpr int kLooks = 64;
+  const ResidentAccount& own = *endpoint.account;
+  int looks = shares_.matter() ? kLooks : 0;
+  for (const auto& [idle_since, key] : own.by_idleness) {
+    if (looks-- <= 0) break;
+    if (shares_.exceeds(own.occupants.find(key)->second.tenant, total_capacity_)) return key;
+  }
+  return own.by_idleness.begin()->second;
+}
+
+// "Pause": what is over the capacity leaves.
 void ResidentSet::fit(Endpoint& endpoint) {
-  ResidentAccount& own = account(endpoint);
+  const ResidentAccount& own = account(endpoint);
   while (!own.by_idleness.empty() && own.used() > own.capacity - shared(endpoint)) {
-    pause(endpoint, own.by_idleness.begin()->second);
+    pause(endpoint, victim(endpoint));
   }
 }
 
@@ -469,13 +317,17 @@ void ResidentSet::forget_if_empty(Endpoint& endpoint, SessionKey key) {
 void ResidentSet::lose(Endpoint& endpoint) {
   if (endpoint.account == nullptr) return;
   ResidentAccount& own = *endpoint.account;
-  if (seat_.endpoint == &endpoint) seat_ = {};
+  if (seat_.endpoint == &endpoint) leave_seat();
   while (!own.by_idleness.empty()) pause(endpoint, own.by_idleness.begin()->second);
   while (!own.residents.empty()) pause(endpoint, own.residents.begin()->second->session->key);
   while (Request* request = own.bound.first()) {
     leave_line(*request);
-    join_free(*request);
+    // What it hoped to find there is gone.
+    rank(*request, request->submission.prompt_tokens);
+    join_others(*request, nullptr);
   }
+  if (own.listed_room >= 0) by_room_.erase({own.listed_room, endpoint.spec.id});
+  own.listed_room = -1;
 }
 
 void ResidentSet::end_session(Session& session) {
