@@ -184,7 +184,9 @@ Expected<SimulatePlan> plan_of(const SimulateOptions& options) {
       const Sweep& sweep = *std::ranges::find(sweeps(), name, &Sweep::name);
       for (const double value : sweep.values) {
         for (const std::string& policy : chosen(options.policies, all_policies())) {
-          PlannedRow row{.params = params, .sweep = sim::SweepPoint{.name = name, .value = value}};
+          PlannedRow row{
+              .params = params,
+              .sweep = sim::SweepPoint{.name = name, .about = sweep.about, .value = value}};
           row.params.policy = *core::preset(policy);
           sweep.apply(row.params, value);
           plan.rows.push_back(std::move(row));

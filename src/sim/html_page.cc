@@ -272,7 +272,7 @@ for (const [key, runs] of groups) {
     const policies = [...new Set(runs.map(x => x.policy))];
     const legend = policies.map(p => el('span', {style: 'display:inline-flex;gap:6px;align-items:center;margin-right:16px'},
       el('span', {class: 'swatch', style: `background:${colorOf(p)}`}), p));
-    section(key, about, runs, shownRuns => sweep_charts(shownRuns, policies), new Set(policies));
+    section(key, `${r.sweep.name}: ${r.sweep.about} · ${about}`, runs, shownRuns => sweep_charts(shownRuns, policies), new Set(policies));
     document.querySelector('main').lastChild.before(el('p', {}, ...legend));
   } else {
     section(key, about, runs, run_charts, shown_at_first(runs));

@@ -61,6 +61,7 @@ std::string html_report(const ResultFile& file) {
   for (const RunResult& run : file.runs) {
     Json entry = to_json(run);
     entry["curves"] = curves_of(run.curves);
+    if (run.sweep) entry["sweep"]["about"] = run.sweep->about;
     runs.push_back(std::move(entry));
   }
   Json data = {{"command", file.command},

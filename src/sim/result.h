@@ -72,6 +72,7 @@ struct Curves {
 // Of a sweep: the condition that was changed, and to what.
 struct SweepPoint {
   std::string name;
+  std::string_view about;  // must outlive it; not in the result file
   double value = 0;
 };
 
