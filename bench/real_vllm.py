@@ -116,7 +116,7 @@ class Load:
 
     def turn(self, number, messages):
         body = json.dumps({"model": MODEL, "messages": messages, "max_tokens": self.options.output, "stream": True, "ignore_eos": True,
-                           "stream_options": {"include_usage": True}, "temperature": 0.7, "seed": number})
+                           "stream_options": {"include_usage": True}, "temperature": 0.7})
         began, first, words, usage = time.monotonic(), None, [], {}
         try:
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=900)
@@ -214,7 +214,11 @@ def main():
             print(f"    failed: {failure}")
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(results, indent=2))
+    if any(result["sessions_finished"] < options.sessions for result in results):
+        print("sessions were lost: such a run computed less because it did less")
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -182,11 +182,15 @@ slowest one that finished, or its own time if longer.)");
       ->type_name("NAME,...")
       ->capture_default_str();
   auto* const trace =
-      command->add_option("--trace", options->trace, "Play this recording instead of a workload")
-          ->check(CLI::ExistingFile)
+      command
+          ->add_option(
+              "--trace", options->trace,
+              "Play this recording instead of a workload: a file, or a directory of journal files")
+          ->check(CLI::ExistingPath)
           ->excludes(workload_option);
   std::vector<std::string> formats;
   for (const std::string_view name : sim::trace_format_names()) formats.emplace_back(name);
+  formats.emplace_back(kJournalFormat);
   command->add_option("--trace-format", options->trace_format, "What it is written in")
       ->needs(trace)
       ->check(CLI::IsMember(formats))

@@ -12,7 +12,9 @@
 #include "core/preset/preset.h"
 #include "engine/profile.h"
 #include "sim/trace.h"
+#include "sim/trace_journal.h"
 #include "sim/trace_reader.h"
+#include "telemetry/journal_files.h"
 
 namespace turnpike::app {
 namespace {
@@ -30,6 +32,26 @@ std::vector<std::string> chosen(const std::vector<std::string>& asked,
 std::vector<std::string> all_policies() {
   const auto names = core::preset_names();
   return {names.begin(), names.end()};
+}
+
+// A directory is one of journal files.
+bool is_journal(const SimulateOptions& options) {
+  if (options.trace_format == kJournalFormat) return true;
+  return options.trace_format == "detect" &&
+         (options.trace.ends_with(".journal") || std::filesystem::is_directory(options.trace));
+}
+
+Expected<TracePtr> read_the_journal(const std::string& path, std::vector<std::string>& remarks) {
+  const auto files = telemetry::read_journal(path);
+  if (!files) return std::unexpected(files.error());
+  auto read = sim::journal_trace({files->begin(), files->end()});
+  if (!read) return fail(fmt::format("{}: {}", path, read.error().message));
+  if (read->left_out > 0) {
+    remarks.push_back(
+        fmt::format("{}: {} requests are left out, since they were not answered to their end", path,
+                    read->left_out));
+  }
+  return std::make_shared<const sim::Trace>(std::move(read->trace));
 }
 
 Expected<TracePtr> read(const std::string& file, sim::TraceFormat format) {
@@ -77,10 +99,13 @@ Expected<std::vector<sim::Workload>> chosen_workloads(const SimulateOptions& opt
                                                       std::vector<std::string>& remarks) {
   std::vector<sim::Workload> result;
   if (!options.trace.empty()) {
-    auto trace = read(options.trace, *sim::find_trace_format(options.trace_format));
+    auto trace = is_journal(options)
+                     ? read_the_journal(options.trace, remarks)
+                     : read(options.trace, *sim::find_trace_format(options.trace_format));
     if (!trace) return std::unexpected(trace.error());
     sim::Workload workload;
-    workload.name = std::filesystem::path(options.trace).filename().string();
+    const std::filesystem::path path(options.trace);
+    workload.name = (path.has_filename() ? path : path.parent_path()).filename().string();
     workload.about = "a trace";
     result.push_back(with_trace(std::move(workload), *trace));
     return result;

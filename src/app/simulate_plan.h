@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/workload_options.h"
@@ -9,6 +10,9 @@
 #include "sim/simulation.h"
 
 namespace turnpike::app {
+
+// The name of a format that is no text: a gateway's journal.
+inline constexpr std::string_view kJournalFormat = "journal";
 
 // What `turnpike simulate` was asked for.
 struct SimulateOptions : WorkloadOptions {

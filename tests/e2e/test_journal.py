@@ -68,3 +68,19 @@ def test_a_journal_directory_that_is_not_there_is_an_error(command, tmp_path):
     status, _, err = command("serve", "--backend", "http://127.0.0.1:1", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0",
                              "--journal", tmp_path / "nowhere")
     assert status == 1 and "nowhere: No such file" in err
+
+
+def test_a_journal_is_simulated(engine, gateway, command, tmp_path):
+    serve = gateway(engine("--replicas", "2", "--model", "m", "--speed", "50"), "--journal", tmp_path)
+    text = "a conversation that goes on " * 100
+    for turn in range(8):
+        assert serve.ask(chat(text * (1 + turn // 2), session=f"s{turn % 2}", model="m", max_tokens=5)).status == 200
+    eventually(serve.is_idle)
+    assert serve.end() == 0
+    serve.expects_clean_end = False
+    out = tmp_path.parent / "simulated.json"
+    status, _, err = command("simulate", "--trace", tmp_path, "--policy", "resident-set,round-robin", "--json", out)
+    assert status == 0, err
+    for run in json.loads(out.read_text())["runs"]:
+        assert run["requests"]["finished"] == 8 and run["output_tokens"] == 40
+        assert run["sessions_finished"] == 2
