@@ -81,6 +81,7 @@ gateway::Settings gateway_settings(const config::Config& config) {
   s.models_interval = config.models.interval;
   s.models_timeout = config.models.timeout;
   s.model_label_limit = config.metrics.max_models;
+  s.kthena_names = config.metrics.kthena_names;
   return s;
 }
 

@@ -132,6 +132,7 @@ struct LogConfig {
 
 struct MetricsConfig {
   std::size_t max_models = 100;  // distinct model names in labels; further ones are "other"
+  bool kthena_names = false;     // also under the ancestor's names
 
   friend bool operator==(const MetricsConfig&, const MetricsConfig&) = default;
 };

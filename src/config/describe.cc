@@ -356,6 +356,9 @@ std::vector<Key> describe(Config& c) {
        &c.metrics.max_models,
        "Model names that metrics tell apart; further ones count as `other`.",
        {1, 10'000}},
+      {"metrics.kthena_names", &c.metrics.kthena_names,
+       "Also export the queue as `kthena_router_session_boost_queue_*`, for dashboards of the "
+       "ancestor."},
 
       {"expert.order",
        choice(p.order.sessions, {"fcfs", "session-boost", "critical-path", "plas", "las",

@@ -93,5 +93,19 @@ TEST(Print, TheDocumentationHoldsTheReference) {
   EXPECT_THAT(text, HasSubstr(reference())) << "run scripts/generate_configuration_md.sh";
 }
 
+TEST(Documentation, ThePageOfPoliciesHasARowAndASectionForEveryPreset) {
+  std::ifstream file(TURNPIKE_SOURCE_DIR "/docs/policies.md");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::string headings;
+  for (std::size_t at = text.find("\n### "); at != std::string::npos;
+       at = text.find("\n### ", at + 1)) {
+    headings += ", " + text.substr(at + 5, text.find('\n', at + 5) - at - 5) + ",";
+  }
+  for (const std::string_view name : core::preset_names()) {
+    EXPECT_THAT(text, HasSubstr("\n| `" + std::string(name) + "`"));
+    EXPECT_THAT(headings, HasSubstr(" " + std::string(name) + ","));
+  }
+}
+
 }  // namespace
 }  // namespace turnpike::config

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <numeric>
 
 #include "metrics/process.h"
 
@@ -105,6 +106,33 @@ void write_pools(TextWriter& out, const std::vector<PoolSample>& pools) {
                });
 }
 
+// What the ancestor's dashboards look for. Its histogram of waits is counted by the workers.
+void write_kthena_names(TextWriter& out, const std::vector<PoolSample>& pools) {
+  const std::array<std::string, 1> label = {"model"};
+  const auto each = [&](std::string_view name, Type type, std::string_view help, auto value) {
+    write_family(out, name, type, help, pools, [&](const PoolSample& pool) {
+      out.sample(label, std::array<std::string, 1>{pool.model}, value(pool.view));
+    });
+  };
+  using View = core::PoolView;
+  each("kthena_router_session_boost_queue_size", Type::gauge, "Requests that wait.",
+       [](const View& v) { return static_cast<double>(v.queued); });
+  each("kthena_router_session_boost_queue_inflight", Type::gauge,
+       "Requests dispatched and not ended.",
+       [](const View& v) { return static_cast<double>(v.in_flight); });
+  each("kthena_router_session_boost_queue_cancelled_total", Type::counter,
+       "Requests that left the queue because their client did or their time was over.",
+       [](const View& v) {
+         const auto timed_out = static_cast<std::size_t>(core::RejectReason::queue_timeout);
+         return v.counters.cancelled_queued + v.counters.rejected[timed_out];
+       });
+  each("kthena_router_session_boost_queue_dequeue_total", Type::counter, "Dispatches.",
+       [](const View& v) {
+         return std::accumulate(v.counters.dispatched.begin(), v.counters.dispatched.end(),
+                                std::uint64_t{0});
+       });
+}
+
 void write_endpoints(TextWriter& out, const std::vector<core::EndpointView>& endpoints) {
   const std::array<std::string, 1> label = {"endpoint"};
   using View = core::EndpointView;
@@ -188,7 +216,8 @@ void write_fleet(TextWriter& out, const std::vector<Fleet::Status>& fleet) {
 
 Metrics::Metrics(const Settings& settings)
     : registry_(static_cast<std::size_t>(settings.workers)),
-      families_(registry_, settings.model_label_limit) {
+      families_(registry_, settings.model_label_limit, settings.kthena_names),
+      kthena_names_(settings.kthena_names) {
   for (int i = 0; i < settings.workers; ++i) {
     workers_.push_back(std::make_unique<WorkerMetrics>(families_, static_cast<std::size_t>(i)));
   }
@@ -200,6 +229,7 @@ std::string Metrics::text(const std::vector<PoolSample>& pools,
                           const TelemetrySample& telemetry) const {
   TextWriter out;
   write_pools(out, pools);
+  if (kthena_names_) write_kthena_names(out, pools);
   write_endpoints(out, endpoints);
   write_fleet(out, fleet);
   out.family("turnpike_access_log_dropped_total", Type::counter,

@@ -44,6 +44,7 @@ class Metrics {
  private:
   metrics::Registry registry_;
   RequestFamilies families_;
+  const bool kthena_names_;
   std::vector<std::unique_ptr<WorkerMetrics>> workers_;
 };
 

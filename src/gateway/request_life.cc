@@ -133,6 +133,7 @@ RequestLife::Step RequestLife::understand() {
   tenant_ = openai::find_tenant(head_, facts_, settings.hash_seed);
   if (const auto session = openai::find_session(head_, facts_, settings.sessions)) {
     session_ = openai::session_key(*session, tenant_.key, facts_.model, settings.hash_seed);
+    session_is_doubtful_ = session->doubtful;
   }
   upstream_body_.emplace(body_.view());
   if (facts_.ask_for_usage) {
@@ -148,6 +149,7 @@ void RequestLife::submit() {
   submission.id = id_;
   submission.model = model_;
   submission.session = session_;
+  submission.doubtful_session = session_is_doubtful_;
   submission.tenant = tenant_.key;
   submission.tenant_is_anonymous = tenant_.anonymous;
   submission.prompt_tokens = facts_.prompt.estimate();

@@ -102,6 +102,7 @@ class RequestLife {
   bool hide_usage_ = false;
   ModelId model_;
   SessionKey session_;
+  bool session_is_doubtful_ = false;
   openai::Tenant tenant_;
 
   // submit, wait, dispatch

@@ -73,6 +73,7 @@ struct Settings {
   Duration drain_timeout = std::chrono::minutes(5);
 
   std::size_t model_label_limit = 100;  // distinct model names in metrics
+  bool kthena_names = false;            // the queue's metrics also under the ancestor's names
 };
 
 }  // namespace turnpike::gateway

@@ -19,7 +19,8 @@ metrics::Buckets token_buckets() {
 
 }  // namespace
 
-RequestFamilies::RequestFamilies(metrics::Registry& registry, std::size_t most_models)
+RequestFamilies::RequestFamilies(metrics::Registry& registry, std::size_t most_models,
+                                 bool kthena_names)
     : max_models(most_models),
       requests(registry.counters("turnpike_requests_total", "Requests that have ended, by how.",
                                  {"model", "code", "reason"}, (max_models + 2) * 20)),
@@ -46,9 +47,14 @@ RequestFamilies::RequestFamilies(metrics::Registry& registry, std::size_t most_m
       connections_refused(
           registry.counters("turnpike_connections_refused_total",
                             "Client connections closed because there were too many.")),
-      task_failures(
-          registry.counters("turnpike_task_failures_total",
-                            "Connections that ended by an error of the gateway itself.")) {
+      task_failures(registry.counters("turnpike_task_failures_total",
+                                      "Connections that ended by an error of the gateway itself.")),
+      kthena_wait(kthena_names
+                      ? &registry.histograms("kthena_router_session_boost_queue_duration_seconds",
+                                             "From a request's arrival to its dispatch.",
+                                             {0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5}, {"model"},
+                                             max_models + 2)
+                      : nullptr) {
   // Always shown, so that a rate over them is defined from the start.
   for (const auto kind : {core::FailureKind::refused, core::FailureKind::died,
                           core::FailureKind::bad_gateway, core::FailureKind::saturated}) {
@@ -74,15 +80,17 @@ WorkerMetrics::PerModel& WorkerMetrics::of(const RequestReport& report) {
   std::unique_ptr<PerModel>& entry = models_[report.model];
   if (!entry) {
     const std::string_view name = label_of(report);
-    entry = std::make_unique<PerModel>(
-        PerModel{.duration = families_.duration.at(shard_, {name}),
-                 .wait_dispatched = families_.queue_wait.at(shard_, {name, "dispatched"}),
-                 .wait_ended = families_.queue_wait.at(shard_, {name, "ended"}),
-                 .first_token = families_.first_token.at(shard_, {name}),
-                 .inter_token = families_.inter_token.at(shard_, {name}),
-                 .input = families_.tokens.at(shard_, {name, "input"}),
-                 .cached = families_.tokens.at(shard_, {name, "cached"}),
-                 .output = families_.tokens.at(shard_, {name, "output"})});
+    entry = std::make_unique<PerModel>(PerModel{
+        .duration = families_.duration.at(shard_, {name}),
+        .wait_dispatched = families_.queue_wait.at(shard_, {name, "dispatched"}),
+        .wait_ended = families_.queue_wait.at(shard_, {name, "ended"}),
+        .kthena_wait =
+            families_.kthena_wait == nullptr ? nullptr : &families_.kthena_wait->at(shard_, {name}),
+        .first_token = families_.first_token.at(shard_, {name}),
+        .inter_token = families_.inter_token.at(shard_, {name}),
+        .input = families_.tokens.at(shard_, {name, "input"}),
+        .cached = families_.tokens.at(shard_, {name, "cached"}),
+        .output = families_.tokens.at(shard_, {name, "output"})});
   }
   return *entry;
 }
@@ -100,6 +108,8 @@ void WorkerMetrics::finished(const RequestReport& report) {
     (report.dispatched ? model.wait_dispatched : model.wait_ended)
         .observe(to_seconds(*report.queued));
   if (!report.dispatched) return;
+  if (report.queued && model.kthena_wait != nullptr)
+    model.kthena_wait->observe(to_seconds(*report.queued));
   model.duration.observe(to_seconds(report.total));
   if (report.first_token) model.first_token.observe(to_seconds(*report.first_token));
   const core::Usage& usage = report.usage;

@@ -21,7 +21,7 @@ class DirectoryBoard;
 
 // The families that workers count in.
 struct RequestFamilies {
-  explicit RequestFamilies(metrics::Registry& registry, std::size_t max_models);
+  RequestFamilies(metrics::Registry& registry, std::size_t max_models, bool kthena_names);
 
   const std::size_t max_models;  // with a label of their own; further ones are "other"
   metrics::Counters& requests;
@@ -34,6 +34,7 @@ struct RequestFamilies {
   metrics::Gauges& connections;
   metrics::Counters& connections_refused;
   metrics::Counters& task_failures;
+  metrics::Histograms* kthena_wait;  // null: not wanted
 };
 
 // What became of one request.
@@ -69,6 +70,7 @@ class WorkerMetrics {
     metrics::Histogram& duration;
     metrics::Histogram& wait_dispatched;
     metrics::Histogram& wait_ended;
+    metrics::Histogram* kthena_wait;  // null: not wanted
     metrics::Histogram& first_token;
     metrics::Histogram& inter_token;
     metrics::Counter& input;

@@ -43,6 +43,44 @@ def test_metrics_are_clean(promtool, fake, gateway):
     assert done.returncode == 0, done.stderr.decode()
 
 
+KTHENA = "kthena_router_session_boost_queue_"
+
+
+def test_the_ancestors_metrics_are_there_when_asked_for(promtool, fake, gateway):
+    gate = Gate()
+
+    def script(exchange):
+        gate.wait()
+        exchange.send(whole(completion()))
+
+    serve = gateway([fake(script)], config={
+        "policy": "session-boost", "metrics": {"kthena_names": True}, "timeouts": {"queue": "200ms"},
+        "expert": {"admission": {"rule": "inflight", "limit": 1}}})
+    wire = Wire(serve.port).send(chat())
+    eventually(lambda: gate.held == 1)
+    assert serve.metric(KTHENA + "inflight", model="m") == 1
+    late = Wire(serve.port).send(chat())
+    eventually(lambda: serve.metric(KTHENA + "size", model="m") == 1)
+    assert late.answer().status == 504
+    gate.open()
+    assert wire.answer().status == 200
+    wire.close()
+    late.close()
+    eventually(lambda: serve.metric(KTHENA + "duration_seconds_count", model="m") == 1)
+    assert serve.metric(KTHENA + "dequeue_total", model="m") == 1
+    assert serve.metric(KTHENA + "cancelled_total", model="m") == 1
+    bounds = re.findall(KTHENA + r'duration_seconds_bucket{model="m",le="([^"]+)"}', serve.admin("/metrics").body.decode())
+    assert (bounds[0], bounds[-2]) == ("0.001", "5")
+    done = subprocess.run([promtool, "check", "metrics"], input=serve.admin("/metrics").body, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_the_ancestors_metrics_are_absent_otherwise(fake, gateway):
+    serve = gateway([fake()])
+    assert serve.ask(chat()).status == 200
+    assert not any(name.startswith("kthena") for name in serve.metrics())
+
+
 def test_metrics_named_in_the_documentation_exist(fake, gateway):
     serve = gateway([fake()])
     assert serve.ask(chat(session="s")).status == 200

@@ -270,3 +270,13 @@ def test_short_answers_to_long_prompts_are_not_slower_through_the_queue(engine, 
             wire.close()
         elapsed[policy] = time.monotonic() - started
     assert elapsed["session-boost"] < elapsed["round-robin"] * 1.3 + 0.3, elapsed
+
+
+def test_an_id_that_may_be_one_per_request_counts_when_it_comes_again(fake, gateway):
+    serve = gateway([fake()], "--policy", "session-boost")
+    for i in range(3):
+        assert serve.ask(chat(f"{i}", headers=[f"x-correlation-id: {i}"])).status == 200
+    assert serve.total("sessions") == 3
+    assert serve.total("sessions_tracked") == 0
+    assert serve.ask(chat("again", headers=["x-correlation-id: 1"])).get("x-turnpike-decision") == "boosted"
+    eventually(lambda: serve.total("sessions_tracked") == 1)

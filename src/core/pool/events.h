@@ -20,6 +20,9 @@ struct Submission {
   RequestId id;
   ModelId model;       // an endpoint can take it only if it serves this model
   SessionKey session;  // none: a one-shot request
+  // The id may name a request or an application instead of a conversation: until a second request bears it, the session gets no
+  // boost, no place in a cache and no slot.
+  bool doubtful_session = false;
   TenantKey tenant;
   bool tenant_is_anonymous = true;
   TokenCount prompt_tokens;  // estimate

@@ -7,7 +7,7 @@ namespace turnpike::core {
 void Pool::State::hold_slot(Session& session, Endpoint& endpoint, TimePoint now) {
   const bool applies = params.grace.period > Duration{0} &&
                        params.admission.rule != AdmissionRule::none && params.admission.limit > 0;
-  if (!applies || session.in_flight > 0 || !endpoint.dispatchable) return;
+  if (!applies || !session.confirmed || session.in_flight > 0 || !endpoint.dispatchable) return;
   release_hold(session, now);
   endpoint.holds.push_back({.session = session.key, .until = now + params.grace.period});
   session.held_endpoint = endpoint.spec.id;

@@ -36,6 +36,7 @@ class PoolUnderTest {
     bool streaming = true;
     int priority = 0;
     std::vector<std::uint64_t> blocks = {};
+    bool doubtful = false;  // the session's id
   };
 
   void endpoint(unsigned id, std::vector<unsigned> models = {1}, int slots = 0) {
@@ -50,6 +51,7 @@ class PoolUnderTest {
     pool.submit({.id = RequestId(id),
                  .model = ModelId(wish.model),
                  .session = wish.session == 0 ? SessionKey::none() : SessionKey(wish.session),
+                 .doubtful_session = wish.doubtful,
                  .tenant = TenantKey(wish.tenant),
                  .tenant_is_anonymous = wish.tenant == 0,
                  .prompt_tokens = TokenCount(wish.prompt),

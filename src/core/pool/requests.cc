@@ -18,9 +18,20 @@ Request& Pool::State::create(const Submission& submission, TimePoint now) {
   }
   if (submission.session) {
     request.session = &sessions.wake(submission.session, submission.tenant, now);
+    recognise(*request.session, submission, now);
     request.inherited = request.session->critical_path;
   }
   return request;
+}
+
+// A doubtful id that comes again is a conversation's; its first turn counts from now on.
+void Pool::State::recognise(Session& session, const Submission& submission, TimePoint now) {
+  const bool was_doubted = session.seen && !session.confirmed;
+  session.confirmed = session.confirmed || session.seen || !submission.doubtful_session;
+  session.seen = true;
+  if (!was_doubted || session.turns == 0) return;
+  const Duration ttl = params.order.boost.ttl;
+  if (ttl == Duration{0} || now - session.last_completed < ttl) tracker.completed(session.key, now);
 }
 
 Request* Pool::State::find(RequestId id) {

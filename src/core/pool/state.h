@@ -77,6 +77,7 @@ struct Pool::State {
 
   // requests.cc: life and death of a request, and its session's part in it
   Request& create(const Submission& submission, TimePoint now);
+  void recognise(Session& session, const Submission& submission, TimePoint now);
   Request* find(RequestId id);
   void enqueue(Request& request, TimePoint now);
   void wait_over(Request& request);  // what being queued meant to its session

@@ -126,7 +126,7 @@ void Pool::State::turn_ended(Request& request, const Settlement& settlement, Tim
     }
   }
   session->last_completed = now;
-  tracker.completed(session->key, now);
+  if (session->confirmed) tracker.completed(session->key, now);
   boost_waiting(*session, now);
 }
 

@@ -206,7 +206,7 @@ void ResidentSet::ended(Request& request, Endpoint& endpoint, const Settlement* 
       occupant.context = std::max(occupant.context, context);
       if (occupant.running == 0) occupant.context = context;
       own.stack.touch(session->key, TokenCount(static_cast<std::int64_t>(occupant.context)));
-      if (occupant.running == 0 && endpoint.dispatchable) {
+      if (occupant.running == 0 && endpoint.dispatchable && session->confirmed) {
         const int kind = (session->turns > 1 ? 2 : 0) +
                          (settlement != nullptr && settlement->ended_in_tool_call ? 1 : 0);
         const Ended end{.at = now, .session = session->key, .kind = kind};

@@ -40,6 +40,8 @@ struct Session {
   std::uint32_t older = 0;
   bool idle = false;                // in the list of the idle
   bool ended_in_tool_call = false;  // its last turn
+  bool seen = false;                // a request has borne its id
+  bool confirmed = false;  // it is a conversation: the id is not doubtful, or has come twice
   LinkedList<Request, struct OfSession> waiting;
 
   // It has had a turn, or has one running: its next turn is not a newcomer.
