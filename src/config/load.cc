@@ -119,9 +119,6 @@ class Loader {
     if (!residents) {
       unused("goal");
       unused("max_wait");
-    } else {
-      unused("expert.tenants");
-      unused("expert.priority_classes");
     }
   }
 
