@@ -89,6 +89,8 @@ std::optional<std::string> file_beginning(const std::string& directory, std::str
 
 sim::Workload adapted(const SimulateOptions& options, const sim::Workload& base) {
   sim::Workload workload = options.changed(base);
+  // A trace that knows its arrivals has a rate of its own: another one makes it faster or slower.
+  if (options.rate && base.trace && base.rate > 0) workload.pace *= *options.rate / base.rate;
   if (!options.profile.empty()) workload.profile = engine::find_profile(options.profile)->name;
   if (options.kv_tokens) workload.kv_tokens = *options.kv_tokens;
   if (options.max_num_seqs) workload.max_num_seqs = *options.max_num_seqs;
@@ -106,6 +108,7 @@ Expected<std::vector<sim::Workload>> chosen_workloads(const SimulateOptions& opt
     sim::Workload workload;
     const std::filesystem::path path(options.trace);
     workload.name = (path.has_filename() ? path : path.parent_path()).filename().string();
+    workload.name = workload.name.substr(0, workload.name.find('.', 1));
     workload.about = "a trace";
     result.push_back(with_trace(std::move(workload), *trace));
     return result;

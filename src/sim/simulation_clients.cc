@@ -46,9 +46,12 @@ bool Simulation::over() const {
 
 Simulation::Client& Simulation::begin(std::unique_ptr<Client> client) {
   Client& began = *client;
+  // Sessions of a trace may have text in common, which must look alike in all of them: one factor for all.
+  const Session& session = began.session;
+  const std::uint64_t mistaken =
+      session.piece_tokens > TokenCount(0) ? session.piece_salt : session.text;
   const double error = params_.estimate_error;
-  const double share =
-      static_cast<double>(mix64(began.session.text ^ 0xb17e5ULL) >> 11U) * 0x1.0p-53;
+  const double share = static_cast<double>(mix64(mistaken ^ 0xb17e5ULL) >> 11U) * 0x1.0p-53;
   began.guess_factor = 1 - error + 2 * error * share;
   if (!began.foreign) {
     began.record = {.began = now(), .unloaded = unloaded_session(profile_, began.session)};

@@ -30,11 +30,12 @@ Seen seen_prompt(std::span<const engine::BlockHash> chain, TokenCount prompt, To
   for (std::size_t i = 1; i <= count; ++i) {
     const double bytes = static_cast<double>(i) * kPrintTokens;
     const double token = bytes <= common ? bytes : common + (bytes - common) / factor;
-    // The last whole block of the engine's that is inside stands for it. Its number makes those of one engine block differ.
-    const auto inside =
-        static_cast<std::size_t>(token) / static_cast<std::size_t>(engine::kBlockTokens);
-    seen.blocks.push_back(
-        chain_hash(inside == 0 ? 0 : chain[std::min(inside, chain.size()) - 1], i));
+    // The last whole block of the engine's that is inside stands for the text. Chained, as the gateway does it: equal blocks mean
+    // equal prefixes, whatever sessions have been mistaken by.
+    const auto inside = std::min(chain.size(), static_cast<std::size_t>(token) /
+                                                   static_cast<std::size_t>(engine::kBlockTokens));
+    const std::uint64_t before = seen.blocks.empty() ? 0 : seen.blocks.back();
+    seen.blocks.push_back(chain_hash(before, inside == 0 ? 0 : chain[inside - 1]));
   }
   return seen;
 }
