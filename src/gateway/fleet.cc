@@ -1,6 +1,10 @@
 #include "gateway/fleet.h"
 
 #include <algorithm>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -12,6 +16,15 @@ namespace {
 
 // Between two tries while nothing is known of an endpoint's models.
 constexpr Duration kFirstModels = std::chrono::milliseconds(250);
+// Between two questions for the address of a name that had none, and between two looks whether the answer has come.
+constexpr Duration kResolveAgain = std::chrono::seconds(5);
+constexpr Duration kLookForAnswer = std::chrono::milliseconds(100);
+
+// What a thread finds that may be stuck in the resolver for longer than anybody wants to wait for it: it and who asked share this.
+struct Answer {
+  std::mutex mutex;
+  std::optional<Expected<std::vector<net::Address>>> addresses;
+};
 
 }  // namespace
 
@@ -22,6 +35,7 @@ struct Fleet::Endpoint {
         health(reactor, entry->address, entry->authority),
         models_client(reactor, entry->address, entry->authority),
         gauges_client(reactor, entry->address, entry->authority),
+        find_pause(reactor),
         health_pause(reactor),
         models_pause(reactor),
         gauges_pause(reactor) {}
@@ -31,6 +45,7 @@ struct Fleet::Endpoint {
   net::HttpClient health;
   net::HttpClient models_client;
   net::HttpClient gauges_client;
+  net::Signal find_pause;
   net::Signal health_pause;
   net::Signal models_pause;
   net::Signal gauges_pause;
@@ -44,16 +59,25 @@ struct Fleet::Endpoint {
   int failures = 0;
   int successes = 0;
   bool healthy = true;
+
+  void found(const net::Address& address) {
+    auto known = std::make_shared<EndpointEntry>(*entry);
+    known->address = address;
+    entry = std::move(known);
+    for (net::HttpClient* client : {&health, &models_client, &gauges_client})
+      client->set_address(address);
+  }
 };
 
 Fleet::Fleet(net::Reactor& reactor, const Settings& settings, const Clock& clock, Owner& owner,
-             DirectoryBoard& board, Log log)
+             DirectoryBoard& board, Log log, Resolve resolve)
     : reactor_(reactor),
       settings_(settings),
       clock_(clock),
       owner_(owner),
       board_(board),
       log_(std::move(log)),
+      resolve_(resolve),
       gate_(reactor) {}
 
 Fleet::~Fleet() = default;
@@ -68,20 +92,62 @@ Expected<void> Fleet::start() {
     entry->authority = url->authority();
     entry->path = url->path;
     entry->api_key = backend.api_key;
-    const auto addresses = net::Address::resolve(url->host, url->port);
-    if (!addresses)
-      return fail(fmt::format("backend {}: {}", backend.url, addresses.error().message));
-    entry->address = addresses->front();
+    const auto addresses = resolve_(url->host, url->port);
+    if (addresses) entry->address = addresses->front();
     endpoints_.push_back(std::make_unique<Endpoint>(reactor_, std::move(entry), backend));
+    if (addresses) continue;
+    Endpoint& lost = *endpoints_.back();
+    lost.healthy = false;
+    lost.trouble = addresses.error().message;
+    log_(fmt::format("endpoint {} is out: {}", lost.entry->name, lost.trouble));
   }
   publish();
   for (const auto& endpoint : endpoints_) {
-    if (!endpoint->backend.models.empty()) serves(*endpoint, endpoint->backend.models);
-    if (settings_.health_active) reactor_.spawn(gate_, watch_health(*endpoint));
-    reactor_.spawn(gate_, watch_models(*endpoint));
-    reactor_.spawn(gate_, watch_gauges(*endpoint));
+    if (endpoint->healthy) {
+      watch(*endpoint);
+    } else {
+      reactor_.spawn(gate_, find(*endpoint));
+    }
   }
   return {};
+}
+
+void Fleet::watch(Endpoint& endpoint) {
+  if (!endpoint.backend.models.empty()) serves(endpoint, endpoint.backend.models);
+  if (settings_.health_active) reactor_.spawn(gate_, watch_health(endpoint));
+  reactor_.spawn(gate_, watch_models(endpoint));
+  reactor_.spawn(gate_, watch_gauges(endpoint));
+}
+
+// Asks for its address until there is one. The resolver may block for long, so it is asked on a thread that nobody waits for.
+net::Task<void> Fleet::find(Endpoint& endpoint) {
+  const auto url = net::HttpUrl::parse(endpoint.backend.url);
+  while (!stopping_) {
+    co_await pause(endpoint, kResolveAgain, endpoint.find_pause);
+    if (stopping_) break;
+    const auto answer = std::make_shared<Answer>();
+    std::thread([answer, resolve = resolve_, host = url->host, port = url->port] {
+      auto addresses = resolve(host, port);
+      const std::scoped_lock lock(answer->mutex);
+      answer->addresses = std::move(addresses);
+    }).detach();
+    std::optional<Expected<std::vector<net::Address>>> addresses;
+    while (!addresses && !stopping_) {
+      co_await pause(endpoint, kLookForAnswer, endpoint.find_pause);
+      const std::scoped_lock lock(answer->mutex);
+      addresses = std::exchange(answer->addresses, std::nullopt);
+    }
+    if (stopping_) break;
+    if (!*addresses) {
+      endpoint.trouble = addresses->error().message;
+      continue;
+    }
+    endpoint.found((*addresses)->front());
+    endpoint.trouble.clear();
+    set_healthy(endpoint, true);
+    watch(endpoint);
+    co_return;
+  }
 }
 
 net::Task<void> Fleet::stop() {
@@ -90,6 +156,7 @@ net::Task<void> Fleet::stop() {
     endpoint->health.abort();
     endpoint->models_client.abort();
     endpoint->gauges_client.abort();
+    endpoint->find_pause.notify();
     endpoint->health_pause.notify();
     endpoint->models_pause.notify();
     endpoint->gauges_pause.notify();

@@ -27,13 +27,17 @@ namespace turnpike::gateway {
 class Fleet {
  public:
   using Log = std::function<void(std::string_view)>;
+  // Finds the addresses of a name; may block. Called on threads of its own after the start.
+  using Resolve = Expected<std::vector<net::Address>> (*)(const std::string& host,
+                                                          std::uint16_t port);
   Fleet(net::Reactor& reactor, const Settings& settings, const Clock& clock, Owner& owner,
-        DirectoryBoard& board, Log log);
+        DirectoryBoard& board, Log log, Resolve resolve = net::Address::resolve);
   Fleet(const Fleet&) = delete;
   Fleet& operator=(const Fleet&) = delete;
   ~Fleet();
 
-  // Finds addresses (may block for the resolver's time-out) and starts to watch. Error: a URL is malformed.
+  // Finds addresses (may block for the resolver's time-out) and starts to watch. An endpoint whose name has no address is out until it
+  // has one; it is asked for again and again. Error: a URL is malformed.
   Expected<void> start();
   // Ends all tasks.
   net::Task<void> stop();
@@ -55,6 +59,8 @@ class Fleet {
  private:
   struct Endpoint;
 
+  void watch(Endpoint& endpoint);
+  net::Task<void> find(Endpoint& endpoint);
   net::Task<void> watch_health(Endpoint& endpoint);
   net::Task<void> watch_models(Endpoint& endpoint);
   net::Task<void> watch_gauges(Endpoint& endpoint);
@@ -70,6 +76,7 @@ class Fleet {
   Owner& owner_;
   DirectoryBoard& board_;
   Log log_;
+  const Resolve resolve_;
   net::Gate gate_;
   Random random_{1};
   bool stopping_ = false;

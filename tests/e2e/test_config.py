@@ -2,6 +2,7 @@
 import json
 
 import pytest
+from wire import chat
 
 
 def write(tmp_path, text):
@@ -105,3 +106,13 @@ def test_schema_is_json(command):
     status, out, err = command("config", "--schema")
     assert status == 0, err
     assert json.loads(out)["type"] == "object"
+
+
+def test_a_backend_without_address_does_not_stop_the_others(fake, gateway):
+    serve = gateway([fake(), "http://no-such-host.invalid:8000"], ready=False)
+    serve.wait_ready(1)
+    assert serve.ask(chat()).status == 200
+    lost = serve.endpoints()[1]
+    assert (lost["healthy"], lost["dispatchable"]) == (False, False)
+    assert "no-such-host.invalid" in lost["trouble"]
+    assert any("no-such-host.invalid:8000 is out" in line for line in serve.stderr)
