@@ -18,6 +18,7 @@
 #include "app/gateway_settings.h"
 #include "app/termination.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "gateway/gateway.h"
 #include "telemetry/access_log.h"
 #include "telemetry/flight_recorder.h"
@@ -73,17 +74,19 @@ Expected<std::unique_ptr<telemetry::AccessLog>> open_access_log(
 
 // Null if it is off.
 Expected<std::unique_ptr<telemetry::FlightRecorder>> open_recorder(
-    const config::JournalConfig& config, TimePoint now, std::function<void(std::string_view)> log) {
+    const config::JournalConfig& config, TimePoint now, Log log) {
   const auto bytes = [](ByteCount count) { return static_cast<std::size_t>(count.value()); };
   if (config.memory == ByteCount(0) && config.directory.empty()) return nullptr;
   const auto wall_clock = [] {
     return std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
   };
-  return telemetry::FlightRecorder::open({.memory = bytes(config.memory),
-                                          .files = {.directory = config.directory,
-                                                    .file_bytes = bytes(config.file_size),
-                                                    .total_bytes = bytes(config.total_size)}},
-                                         now, wall_clock, std::move(log));
+  return telemetry::FlightRecorder::open(
+      {.memory = bytes(config.memory),
+       .files = {.directory = config.directory,
+                 .file_bytes = bytes(config.file_size),
+                 .total_bytes = bytes(config.total_size)}},
+      now, wall_clock,
+      [log = std::move(log)](std::string_view line) { log(Severity::warning, line); });
 }
 
 // A gateway takes and gives back blocks of a prompt's size all day. As it comes, glibc returns each of them to the system and
@@ -112,9 +115,9 @@ int run(const Options& options) {
         "no backends; name a model server with --backend URL or under `backends` in the file\n");
     return 2;
   }
-  const bool tells = config.log.level <= config::LogLevel::info;
-  const auto log = [tells](std::string_view line) {
-    if (tells) fmt::print(stderr, "{}\n", line);
+  const Log log = [level = config.log.level](Severity severity, std::string_view line) {
+    // The levels are the severities, and `off` above them.
+    if (static_cast<int>(severity) >= static_cast<int>(level)) fmt::print(stderr, "{}\n", line);
   };
   const auto fail_with = [](int status, const Error& error) {
     fmt::print(stderr, "{}\n", error.message);

@@ -350,7 +350,7 @@ std::vector<Key> describe(Config& c) {
        "How much of the directory they may take together; the oldest are removed.", kSize},
 
       {"log.level", choice(c.log.level, {"debug", "info", "warning", "error", "off"}),
-       "What the gateway says of itself on stderr."},
+       "What the gateway says of itself on stderr: lines of this level and above."},
 
       {"metrics.max_models",
        &c.metrics.max_models,

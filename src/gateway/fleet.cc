@@ -99,7 +99,7 @@ Expected<void> Fleet::start() {
     Endpoint& lost = *endpoints_.back();
     lost.healthy = false;
     lost.trouble = addresses.error().message;
-    log_(fmt::format("endpoint {} is out: {}", lost.entry->name, lost.trouble));
+    log_(Severity::warning, fmt::format("endpoint {} is out: {}", lost.entry->name, lost.trouble));
   }
   publish();
   for (const auto& endpoint : endpoints_) {
@@ -226,7 +226,7 @@ net::Task<void> Fleet::watch_models(Endpoint& endpoint) {
       }
     }
     if (!trouble.empty() && trouble != endpoint.models_trouble) {
-      log_(fmt::format("endpoint {}: {}", endpoint.entry->name, trouble));
+      log_(Severity::warning, fmt::format("endpoint {}: {}", endpoint.entry->name, trouble));
     }
     endpoint.models_trouble = std::move(trouble);
     co_await pause(endpoint,
@@ -276,7 +276,8 @@ void Fleet::serves(Endpoint& endpoint, std::vector<std::string> models) {
   const auto repeated = std::ranges::unique(models);
   models.erase(repeated.begin(), repeated.end());
   if (models == endpoint.models) return;
-  log_(fmt::format("endpoint {} serves {}", endpoint.entry->name, fmt::join(models, ", ")));
+  log_(Severity::info,
+       fmt::format("endpoint {} serves {}", endpoint.entry->name, fmt::join(models, ", ")));
   endpoint.models = std::move(models);
   models_known_ = true;
 
@@ -300,7 +301,8 @@ void Fleet::serves(Endpoint& endpoint, std::vector<std::string> models) {
 void Fleet::set_healthy(Endpoint& endpoint, bool healthy) {
   if (endpoint.healthy == healthy) return;
   endpoint.healthy = healthy;
-  log_(healthy ? fmt::format("endpoint {} is well again", endpoint.entry->name)
+  log_(healthy ? Severity::info : Severity::warning,
+       healthy ? fmt::format("endpoint {} is well again", endpoint.entry->name)
                : fmt::format("endpoint {} is out: {}", endpoint.entry->name, endpoint.trouble));
   owner_.run([id = endpoint.entry->id, healthy](Pools& pools, TimePoint now) {
     if (core::Pool* const pool = pools.of_endpoint(id)) pool->set_healthy(id, healthy, now);

@@ -12,6 +12,7 @@
 #include "backend/gauges.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "gateway/directory.h"
 #include "gateway/owner.h"
@@ -26,7 +27,6 @@ namespace turnpike::gateway {
 // slow one delays no other. An endpoint takes part from the moment its models are known. The control thread only.
 class Fleet {
  public:
-  using Log = std::function<void(std::string_view)>;
   // Finds the addresses of a name; may block. Called on threads of its own after the start.
   using Resolve = Expected<std::vector<net::Address>> (*)(const std::string& host,
                                                           std::uint16_t port);

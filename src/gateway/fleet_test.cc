@@ -60,7 +60,7 @@ TEST(Fleet, ABackendWithoutAddressIsOutUntilItsNameHasOne) {
   bool in_pool = false;
   Fleet fleet(
       reactor, settings, clock, owner, board,
-      [&](std::string_view line) {
+      [&](Severity /*severity*/, std::string_view line) {
         log.emplace_back(line);
         if (line.contains("serves tiny")) in_pool = true;
       },

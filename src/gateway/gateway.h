@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "gateway/directory.h"
 #include "gateway/fleet.h"
 #include "gateway/metrics.h"
@@ -24,7 +25,6 @@ namespace turnpike::gateway {
 // thread, whose reactor is passed in.
 class Gateway {
  public:
-  using Log = std::function<void(std::string_view)>;  // any thread
   Gateway(net::Reactor& control, const Clock& clock, Settings settings,
           telemetry::AccessLog* access_log, telemetry::FlightRecorder* recorder, Log log);
   Gateway(const Gateway&) = delete;

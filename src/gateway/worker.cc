@@ -48,7 +48,7 @@ Worker::Worker(int index, const Shared& shared, WorkerMetrics& metrics)
     try {
       std::rethrow_exception(failure);
     } catch (const std::exception& e) {
-      shared_.log(fmt::format("a connection's task failed: {}", e.what()));
+      shared_.log(Severity::error, fmt::format("a connection's task failed: {}", e.what()));
     }
     metrics_.task_failed();
   };

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "gateway/directory.h"
 #include "gateway/owner.h"
@@ -39,8 +40,8 @@ struct Shared {
   const Settings& settings;
   telemetry::AccessLog* access_log;  // null: off
   telemetry::RecentRequests& recent;
-  std::function<void(std::string_view)> log;  // for the operator; any thread
-  std::function<void()> drained;              // a worker has finished draining; any thread
+  Log log;                        // for the operator
+  std::function<void()> drained;  // a worker has finished draining; any thread
 };
 
 // One thread with its own listening socket, client connections, upstream connections and timers. A connection, and with it

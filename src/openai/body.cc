@@ -5,8 +5,8 @@
 
 #include <simdjson.h>
 
+#include "base/byte_buffer.h"
 #include "base/hash_chain.h"
-#include "openai/body_buffer.h"
 #include "openai/prompt_size.h"
 
 namespace turnpike::openai {
@@ -15,7 +15,7 @@ namespace {
 
 namespace od = simdjson::ondemand;
 
-static_assert(BodyBuffer::kPadding >= simdjson::SIMDJSON_PADDING);
+static_assert(ByteBuffer::kPadding >= simdjson::SIMDJSON_PADDING);
 
 constexpr std::size_t kKeepParser = std::size_t{1024} * 1024;
 

@@ -77,7 +77,7 @@ class BodyScanner {
   BodyScanner(BodyScanner&&) noexcept;
   BodyScanner& operator=(BodyScanner&&) noexcept;
 
-  // BodyBuffer::kPadding bytes behind `body` must be readable; BodyBuffer sees to it.
+  // ByteBuffer::kPadding bytes behind `body` must be readable; ByteBuffer sees to it.
   std::expected<BodyFacts, BodyError> scan(Route route, std::string_view body);
 
  private:

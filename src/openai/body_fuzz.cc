@@ -3,15 +3,15 @@
 #include <string>
 #include <string_view>
 
+#include "base/byte_buffer.h"
 #include "openai/body.h"
-#include "openai/body_buffer.h"
 
 // Any bytes are refused with a reason or read; what asks for usage leaves a body that does.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size);
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   using namespace turnpike::openai;
   static BodyScanner scanner;
-  BodyBuffer buffer;
+  ByteBuffer buffer;
   buffer.reserve(1);
   buffer.append({reinterpret_cast<const char*>(bytes), size});
   const auto facts = scanner.scan(Route::chat_completions, buffer.view());
@@ -25,7 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   spliced.add(*facts->ask_for_usage);
   std::string out;
   spliced.append_to(out);
-  BodyBuffer again;
+  ByteBuffer again;
   again.append(out);
   const auto after = scanner.scan(Route::chat_completions, again.view());
   if (!after || !after->include_usage || after->model != facts->model) __builtin_trap();

@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "openai/body_buffer.h"
+#include "base/byte_buffer.h"
 #include "openai/prompt_size.h"
 
 namespace turnpike::openai {
@@ -15,9 +15,9 @@ using testing::HasSubstr;
 
 std::expected<BodyFacts, BodyError> scan(std::string_view body,
                                          Route route = Route::chat_completions) {
-  BodyBuffer buffer;
+  ByteBuffer buffer;
   buffer.append(body);
-  if (body.empty()) buffer.reserve(1);
+  if (body.empty()) buffer.prepare(1);
   BodyScanner scanner;
   return scanner.scan(route, buffer.view());
 }
@@ -224,15 +224,15 @@ TEST(BodyScanner, AScannerIsUsedAgainAfterErrorsAndLargeBodies) {
   const std::string large = R"({"model":"m","messages":[")" + std::string(3'000'000, 'x') + "\"]}";
   for (const std::string& body :
        {std::string("{"), large, std::string(R"({"model":"m"})"), std::string("{\"a\":")}) {
-    BodyBuffer buffer;
+    ByteBuffer buffer;
     buffer.append(body);
     EXPECT_EQ(scanner.scan(Route::chat_completions, buffer.view()).has_value(),
               body.ends_with('}'));
   }
 }
 
-TEST(BodyBuffer, KeepsWhatWasPutInByAnyWay) {
-  BodyBuffer buffer;
+TEST(ByteBuffer, KeepsWhatWasPutInByAnyWay) {
+  ByteBuffer buffer;
   std::string expected;
   for (int i = 0; i < 300; ++i) {
     const std::string piece(static_cast<std::size_t>(i), static_cast<char>('a' + i % 26));
@@ -247,8 +247,6 @@ TEST(BodyBuffer, KeepsWhatWasPutInByAnyWay) {
     }
   }
   EXPECT_EQ(buffer.view(), expected);
-  EXPECT_EQ(std::string_view(buffer.view().data() + buffer.size(), BodyBuffer::kPadding),
-            std::string(BodyBuffer::kPadding, '\0'));
   buffer.clear();
   EXPECT_EQ(buffer.view(), "");
 }
@@ -285,7 +283,7 @@ namespace turnpike::openai {
 namespace {
 
 std::vector<std::uint64_t> blocks_of(const std::string& body) {
-  BodyBuffer buffer;
+  ByteBuffer buffer;
   buffer.append(body);
   BodyScanner scanner;
   const auto facts = scanner.scan(Route::chat_completions, buffer.view());

@@ -2,9 +2,9 @@
 
 #include <benchmark/benchmark.h>
 
+#include "base/byte_buffer.h"
 #include "http/head.h"
 #include "openai/body.h"
-#include "openai/body_buffer.h"
 #include "openai/identity.h"
 #include "openai/stream_usage.h"
 
@@ -12,7 +12,7 @@ namespace turnpike::openai {
 namespace {
 
 // A conversation of about `size` bytes as an agent sends it: prose and code with escapes, some kilobytes a message.
-BodyBuffer conversation(std::size_t size) {
+ByteBuffer conversation(std::size_t size) {
   std::string text =
       R"({"model":"some-org/some-model","stream":true,"temperature":0.7,"user":"u","messages":[)";
   std::string message;
@@ -25,13 +25,13 @@ BodyBuffer conversation(std::size_t size) {
     text += R"({"role":"user","content":")" + message + "\"}";
   }
   text += "]}";
-  BodyBuffer buffer;
+  ByteBuffer buffer;
   buffer.append(text);
   return buffer;
 }
 
 void BM_ScanBody(benchmark::State& state) {
-  const BodyBuffer body = conversation(static_cast<std::size_t>(state.range(0)));
+  const ByteBuffer body = conversation(static_cast<std::size_t>(state.range(0)));
   BodyScanner scanner;
   for (auto _ : state) benchmark::DoNotOptimize(scanner.scan(Route::chat_completions, body.view()));
   state.SetBytesProcessed(static_cast<std::int64_t>(body.size()) *

@@ -183,11 +183,6 @@ struct StreamUsage::Parser {
   }
 };
 
-StreamUsage::StreamUsage(Dialect dialect) : dialect_(dialect) {}
-StreamUsage::~StreamUsage() = default;
-StreamUsage::StreamUsage(StreamUsage&&) noexcept = default;
-StreamUsage& StreamUsage::operator=(StreamUsage&&) noexcept = default;
-
 EventFacts StreamUsage::feed(std::string_view payload) {
   return dialect_ == Dialect::anthropic ? feed_anthropic(payload) : feed_openai(payload);
 }

@@ -24,10 +24,7 @@ struct EventFacts {
 // parsed. Never fails: what it does not understand it passes over. One thread.
 class StreamUsage {
  public:
-  explicit StreamUsage(Dialect dialect = Dialect::openai);
-  ~StreamUsage();
-  StreamUsage(StreamUsage&&) noexcept;
-  StreamUsage& operator=(StreamUsage&&) noexcept;
+  explicit StreamUsage(Dialect dialect = Dialect::openai) : dialect_(dialect) {}
 
   EventFacts feed(std::string_view payload);
 

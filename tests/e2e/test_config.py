@@ -116,3 +116,10 @@ def test_a_backend_without_address_does_not_stop_the_others(fake, gateway):
     assert (lost["healthy"], lost["dispatchable"]) == (False, False)
     assert "no-such-host.invalid" in lost["trouble"]
     assert any("no-such-host.invalid:8000 is out" in line for line in serve.stderr)
+
+
+@pytest.mark.parametrize("level, said", [("info", [True, True]), ("warning", [False, True]), ("error", [False, False])])
+def test_lines_below_the_level_are_not_said(level, said, fake, gateway):
+    serve = gateway([fake(), "http://no-such-host.invalid:8000"], "--log-level", level, ready=False)
+    serve.wait_ready(1)
+    assert [any(words in line for line in serve.stderr) for words in (" serves ", " is out: ")] == said
