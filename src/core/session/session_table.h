@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 
-#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+#include <absl/hash/hash.h>
 
 #include "core/session/session.h"
 #include "core/session/session_params.h"
@@ -17,7 +19,10 @@ namespace turnpike::core {
 // References stay valid until the session is forgotten, hence at least while it has a request. One caller at a time.
 class SessionTable {
  public:
-  explicit SessionTable(const SessionTableParams& params) : params_(params) {}
+  explicit SessionTable(const SessionTableParams& params)
+      : params_(params),
+        sessions_(std::make_unique<Slab<Session>>()),
+        numbers_(0, {}, {sessions_.get()}) {}
 
   void set_params(const SessionTableParams& params);
 
@@ -35,7 +40,7 @@ class SessionTable {
   void expire(TimePoint now, int limit);
   [[nodiscard]] std::optional<TimePoint> next_expiry() const;
 
-  [[nodiscard]] std::size_t size() const { return sessions_.size(); }
+  [[nodiscard]] std::size_t size() const { return sessions_->size(); }
   [[nodiscard]] std::uint64_t evicted() const { return evicted_; }
 
   // For paging: the session with the smallest number above `number`, and its number; null at the end.
@@ -44,13 +49,34 @@ class SessionTable {
  private:
   using Number = Slab<Session>::Number;
 
+  // The index holds numbers and a part of the key (which is a hash), not the key, which stands in the session: at a million sessions it
+  // takes half as much, and grows without touching them.
+  struct Entry {
+    std::uint32_t part = 0;
+    Number number = 0;
+  };
+  static std::uint32_t part_of(SessionKey key) { return static_cast<std::uint32_t>(key.value()); }
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(const Entry& entry) const { return absl::HashOf(entry.part); }
+    std::size_t operator()(SessionKey key) const { return absl::HashOf(part_of(key)); }
+  };
+  struct Equal {
+    using is_transparent = void;
+    const Slab<Session>* sessions = nullptr;
+    bool operator()(const Entry& a, const Entry& b) const { return a.number == b.number; }
+    bool operator()(const Entry& a, SessionKey key) const {
+      return a.part == part_of(key) && (*sessions)[a.number].key == key;
+    }
+  };
+
   void unlink(Session& session);
   void evict_surplus();
   void erase(Number number);
 
   SessionTableParams params_;
-  Slab<Session> sessions_;
-  absl::flat_hash_map<SessionKey, Number> numbers_;
+  std::unique_ptr<Slab<Session>> sessions_;  // where the index finds it after a move
+  absl::flat_hash_set<Entry, Hash, Equal> numbers_;
   Number oldest_ = 0;  // of the idle
   Number newest_ = 0;
   std::uint64_t evicted_ = 0;

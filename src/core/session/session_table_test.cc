@@ -63,7 +63,7 @@ TEST(SessionTable, ExpiresByTtlInBoundedSteps) {
 }
 
 TEST(SessionTable, ASessionIsSmall) {
-  EXPECT_LE(sizeof(std::optional<Session>), 184U);
+  EXPECT_LE(sizeof(Session), 176U);
 }
 
 }  // namespace
