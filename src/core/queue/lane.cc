@@ -91,7 +91,8 @@ void Lane::insert(Request& request) {
   if (!ranked_by_arrival(request)) group.by_arrival.emplace(request.arrival, &request);
   if (request.size != kUncounted)
     group.by_size.insert(request.rank, request.size.value(), &request);
-  if (guards_against_starvation()) starving_.emplace(request.starves_at, &request);
+  if (guards_against_starvation())
+    starving_.emplace(Limit{request.starves_at, request.arrival}, &request);
 }
 
 void Lane::remove(Request& request) {
@@ -100,7 +101,7 @@ void Lane::remove(Request& request) {
   assert(erased == 1);
   if (!ranked_by_arrival(request)) group.by_arrival.erase({request.arrival, &request});
   if (request.size != kUncounted) group.by_size.erase(request.rank);
-  if (guards_against_starvation()) starving_.erase({request.starves_at, &request});
+  if (guards_against_starvation()) starving_.erase({request.starves_at, request.arrival});
 }
 
 Rank Lane::rank_of(const Request& request) const {
@@ -122,7 +123,7 @@ bool Lane::guards_against_starvation() const {
 
 Request* Lane::starving(TimePoint now) const {
   if (starving_.empty() || since_rescue_ + 1 < params_.starvation.one_in) return nullptr;
-  return starving_.begin()->first < now ? starving_.begin()->second : nullptr;
+  return starving_.begin()->first.at < now ? starving_.begin()->second : nullptr;
 }
 
 int Lane::max_overtakes(bool boosted) const {

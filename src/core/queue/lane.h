@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include <absl/container/btree_map.h>
 #include <absl/container/btree_set.h>
 
 #include "core/admission/room.h"
@@ -86,8 +87,13 @@ class Lane {
   Group boosted_;
   Group others_;
   Overtakes overtakes_;
-  absl::btree_set<std::pair<TimePoint, Request*>>
-      starving_;          // by the time at which each has waited too long
+  // By the time at which each has waited too long, then by arrival.
+  struct Limit {
+    TimePoint at{};
+    Arrival arrival;
+    friend auto operator<=>(const Limit&, const Limit&) = default;
+  };
+  absl::btree_map<Limit, Request*> starving_;
   int since_rescue_ = 0;  // dispatches since one was moved to the front
 };
 
