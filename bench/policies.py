@@ -13,7 +13,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-TURNPIKE = ROOT / "build" / "release" / "turnpike"
+TURNPIKE = pathlib.Path(os.environ.get("TURNPIKE", ROOT / "build" / "release" / "turnpike"))
 DEFAULT = "resident-set"
 
 # Presets that do what a gateway without sessions in mind does, or what the ancestors do: what a user would come from.

@@ -34,32 +34,36 @@ namespace {
 
 using Options = SimulateOptions;
 
-// One line on a terminal, rewritten a few times a second; nothing in a pipe.
+// One line on a terminal, rewritten a few times a second, and what it came to at the end; nothing in a pipe.
 class Progress {
  public:
   explicit Progress(std::size_t runs) : runs_(runs) {}
-  ~Progress() {
-    if (terminal_) fmt::print(stderr, "\r\x1b[K");
-  }
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
 
   void show(const sim::BatchProgress& progress) {
-    const auto now = std::chrono::steady_clock::now();
-    const double seconds = std::chrono::duration<double>(now - shown_).count();
     if (!terminal_) return;
+    const Clock::time_point now = Clock::now();
+    const double simulated_s = static_cast<double>(progress.simulated_ns) * 1e-9;
     const std::uint64_t events = progress.events;
-    fmt::print(stderr, "\r{} of {} runs, {:.0f} s simulated, {:.2f} M events/s\x1b[K",
-               progress.done.load(), runs_, static_cast<double>(progress.simulated_ns) * 1e-9,
-               static_cast<double>(events - events_) / seconds * 1e-6);
+    const bool over = progress.done == runs_;
+    // Of the time since it was shown last; in the end of all.
+    const Clock::time_point since = over ? began_ : shown_;
+    const double seconds = std::max(1e-9, std::chrono::duration<double>(now - since).count());
+    const auto counted = static_cast<double>(over ? events : events - events_);
+    fmt::print(stderr, "\r{} of {} runs, {:.0f} s simulated in {:.1f} s, {:.2f} M events/s\x1b[K{}",
+               progress.done.load(), runs_, simulated_s,
+               std::chrono::duration<double>(now - began_).count(), counted / seconds * 1e-6,
+               over ? "\n" : "");
     shown_ = now;
     events_ = events;
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   std::size_t runs_;
   bool terminal_ = ::isatty(STDERR_FILENO) != 0;
-  std::chrono::steady_clock::time_point shown_ = std::chrono::steady_clock::now();
+  Clock::time_point began_ = Clock::now();
+  Clock::time_point shown_ = began_;
   std::uint64_t events_ = 0;
 };
 

@@ -50,6 +50,7 @@ std::vector<RunResult> run_all(std::span<const SimulationParams> runs, unsigned 
   while (!all_done.wait_for(lock, kWatchInterval, [&] { return progress.done == runs.size(); })) {
     if (watch) watch(progress);
   }
+  if (watch) watch(progress);
   return results;  // the threads have nothing left to do, and are joined
 }
 

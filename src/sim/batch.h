@@ -20,7 +20,8 @@ struct BatchProgress {
 };
 
 // Runs all simulations, so many at a time, each on one thread. The results are in the order of `runs` and depend on nothing but
-// these. `watch` is called on the calling thread now and then until all are done. Blocks.
+// these. `watch` is called on the calling thread now and then, and once when
+// all are done. Blocks.
 std::vector<RunResult> run_all(std::span<const SimulationParams> runs, unsigned threads,
                                const std::function<void(const BatchProgress&)>& watch = {});
 

@@ -36,6 +36,18 @@ TEST(Batch, SideBySideIsAsOneAfterTheOther) {
   }
 }
 
+TEST(Batch, WhoeverWatchesSeesTheEnd) {
+  const std::vector<SimulationParams> runs = four_runs();
+  std::size_t done = 0;
+  std::int64_t simulated_ns = 0;
+  run_all(runs, 2, [&](const BatchProgress& progress) {
+    done = progress.done;
+    simulated_ns = progress.simulated_ns;
+  });
+  EXPECT_EQ(done, 4U);
+  EXPECT_EQ(simulated_ns, 4 * Duration(std::chrono::seconds(20)).count());
+}
+
 TEST(Batch, NothingToDoIsDone) {
   EXPECT_TRUE(run_all(std::span<const SimulationParams>(), 4).empty());
 }
