@@ -60,8 +60,8 @@ class Fields {
   [[nodiscard]] bool ok() const { return !error_; }
   [[nodiscard]] std::unexpected<Error> error() const { return std::unexpected(*error_); }
   // A reader of an object inside, whose fields are called `prefix` + name.
-  [[nodiscard]] Fields inner(const nlohmann::json& object, std::string prefix) const {
-    return {object, line_, prefix_ + prefix};
+  [[nodiscard]] Fields inner(const nlohmann::json& object, std::string_view prefix) const {
+    return {object, line_, prefix_ + std::string(prefix)};
   }
   void take(const Fields& inner) {
     if (!error_) error_ = inner.error_;
