@@ -19,9 +19,9 @@ namespace {
 
 constexpr Bounds kSize{1, 1099511627776.0};
 
-constexpr std::array<std::string_view, 11> kScorerNames = {
+constexpr std::array<std::string_view, 12> kScorerNames = {
     "session",  "prefix",        "least-request", "round-robin",  "rendezvous", "least-tokens",
-    "kv-usage", "least-latency", "random",        "power-of-two", "lmetric"};
+    "kv-usage", "least-latency", "random",        "power-of-two", "lmetric",    "cache-aware"};
 
 std::string join(const std::vector<std::string>& words, std::string_view separator) {
   return fmt::format("{}", fmt::join(words, separator));
@@ -385,10 +385,14 @@ std::vector<Key> describe(Config& c) {
        &p.order.boost.unboosted_overtakes_factor,
        "The same for all others, times this; 0: no bound.",
        {0, 1e6}},
+      {"expert.boost.fixed_at_push", &p.order.boost.fixed_at_push,
+       "A request that waits already is not boosted when its session's earlier turn ends."},
       {"expert.admission.rule",
-       choice(p.admission.rule, {"none", "inflight", "backpressure", "adaptive", "kv-share"}),
-       "When an endpoint has room: always, by requests in flight, only while nothing waits in the "
-       "engine, too, or by the tokens of the prompts that run there."},
+       choice(p.admission.rule,
+              {"none", "inflight", "backpressure", "adaptive", "pool-gate", "rate", "kv-share"}),
+       "When there is room: always, by requests in flight, only while nothing waits in the engine, "
+       "too, by a limit that finds itself, by one gate for the whole pool, by dispatches per "
+       "second, or by the tokens of the prompts that run there."},
       {"expert.admission.limit",
        &p.admission.limit,
        "Requests in flight per endpoint: higher fills engines, lower keeps the order in the "
@@ -401,6 +405,14 @@ std::vector<Key> describe(Config& c) {
       {"expert.admission.fallback_limit",
        &p.admission.fallback_limit,
        "Requests in flight per endpoint while its gauges are old and no limit is set or learned.",
+       {1, 1e6}},
+      {"expert.admission.rate",
+       &p.admission.rate,
+       "Rule `rate`: dispatches per second of the pool.",
+       {0.001, 1e6}},
+      {"expert.admission.burst",
+       &p.admission.burst,
+       "Rule `rate`: how many may go at once after a pause.",
        {1, 1e6}},
       {"expert.admission.kv_share",
        &p.admission.kv_share,
@@ -416,6 +428,9 @@ std::vector<Key> describe(Config& c) {
        "How long a slot is held for a session's next turn: longer keeps tool loops together and "
        "idles engines; 0s: not at all.",
        {0, 3600}},
+      {"expert.grace.auto", &p.grace.automatic,
+       "Hold it for as long as half of the session's own gaps last, at most `period`, and only if "
+       "recomputing its context would take longer than the slot idles."},
       {"expert.grace.scope", choice(p.grace.scope, {"session", "boosted"}),
        "Who may take a held slot: that session only, or any boosted request."},
       {"expert.placement.scorers", &p.placement.scorers,
@@ -431,6 +446,19 @@ std::vector<Key> describe(Config& c) {
        &p.placement.load_bound,
        "Scorer `rendezvous`: the most load an endpoint takes, as a multiple of the mean.",
        {1, 100}},
+      {"expert.placement.cache_aware.imbalance",
+       &p.placement.cache_aware.imbalance,
+       "Scorer `cache-aware`: load decides while an endpoint has so many requests more than "
+       "another.",
+       {0, 1e6}},
+      {"expert.placement.cache_aware.imbalance_factor",
+       &p.placement.cache_aware.imbalance_factor,
+       "And so many times as many.",
+       {1, 1e6}},
+      {"expert.placement.cache_aware.least_match",
+       &p.placement.cache_aware.least_match,
+       "Scorer `cache-aware`: the part of a prompt that an endpoint must hold to count.",
+       {0, 1}},
       {"expert.placement.tie",
        &p.placement.tie,
        "Scores closer than this are equal, and load decides.",

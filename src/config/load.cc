@@ -13,6 +13,7 @@
 #include "config/describe.h"
 #include "config/environment.h"
 #include "config/nearest.h"
+#include "core/admission/room.h"
 
 namespace turnpike::config {
 namespace {
@@ -137,7 +138,14 @@ class Loader {
     }
     const core::PoolParams& pool = c.pool;
     if (pool.grace.period > Duration(0) &&
-        (pool.admission.rule == core::AdmissionRule::none || pool.admission.limit == 0)) {
+        pool.order.sessions == core::SessionOrder::resident_set) {
+      complain("expert.grace.period",
+               "resident-set holds no slots: its equivalent is the time for which a session that "
+               "acts keeps its place, and that it learns by itself");
+    } else if (pool.grace.period > Duration(0) &&
+               (!core::has_slots(pool.admission.rule) ||
+                (pool.admission.limit == 0 &&
+                 pool.admission.rule != core::AdmissionRule::adaptive))) {
       complain("expert.grace.period",
                "a slot can be held only where 'expert.admission' bounds them");
     }

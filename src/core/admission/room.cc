@@ -11,24 +11,24 @@ int estimated_waiting(const Occupancy& endpoint) {
 }
 
 bool has_room(const AdmissionParams& params, const Occupancy& endpoint, int reserved) {
-  if (params.rule == AdmissionRule::none) return true;
+  if (params.rule == AdmissionRule::none || params.rule == AdmissionRule::pool_gate) return true;
   if (counts_tokens(params.rule)) {
     const bool below_limit = params.limit == 0 || endpoint.leases < params.limit;
     return below_limit && largest_that_fits(params, endpoint) >= TokenCount(0);
   }
   const int taken = endpoint.leases + reserved;
   if (params.limit > 0 && taken >= params.limit) return false;
-  if (params.rule == AdmissionRule::inflight) return true;
+  if (params.rule == AdmissionRule::inflight || params.rule == AdmissionRule::rate) return true;
   if (params.rule == AdmissionRule::adaptive) return taken < endpoint.adaptive_limit;
 
   if (!endpoint.gauges_fresh) {
     if (params.limit > 0) return true;
     return taken < (endpoint.slots > 0 ? endpoint.slots : params.fallback_limit);
   }
-  // A reserved slot is as good as taken.
-  Occupancy with_reserved = endpoint;
-  with_reserved.dispatched += reserved;
-  return estimated_waiting(with_reserved) <= params.waiting_tolerance;
+  // With the one that asks; a reserved slot is as good as taken.
+  Occupancy with_one_more = endpoint;
+  with_one_more.dispatched += reserved + 1;
+  return estimated_waiting(with_one_more) <= params.waiting_tolerance;
 }
 
 TokenCount largest_that_fits(const AdmissionParams& params, const Occupancy& endpoint) {

@@ -26,6 +26,11 @@ inline constexpr TokenCount kAnySize{std::numeric_limits<std::int64_t>::max()};
 // The size of a request where requests are counted and not their tokens.
 inline constexpr TokenCount kUncounted{-1};
 
+// Whether it shares out slots of endpoints, one of which can be held for somebody.
+constexpr bool has_slots(AdmissionRule rule) {
+  return rule == AdmissionRule::inflight || rule == AdmissionRule::backpressure ||
+         rule == AdmissionRule::adaptive;
+}
 constexpr bool counts_tokens(AdmissionRule rule) {
   return rule == AdmissionRule::kv_share;
 }

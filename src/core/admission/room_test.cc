@@ -70,6 +70,38 @@ TEST(HasRoom, FollowsItsRule) {
   }
 }
 
+// As many as it has slots, and as many more as may wait: not one more.
+TEST(HasRoom, ABurstFillsTheSlotsAndTheToleranceExactly) {
+  struct Row {
+    int slots, running, waiting, tolerance, expected;
+  };
+  for (const Row& r : {
+           Row{8, 0, 0, 0, 8},
+           Row{8, 0, 0, 2, 10},
+           Row{8, 5, 0, 0, 3},
+           Row{8, 8, 0, 0, 0},
+           Row{8, 8, 0, 1, 1},
+           Row{8, 8, 1, 1, 0},
+           Row{8, 8, 3, 1, 0},
+           Row{1, 0, 0, 0, 1},
+       }) {
+    const AdmissionParams params{.limit = 0, .waiting_tolerance = r.tolerance};
+    Occupancy e{.leases = r.running + r.waiting,
+                .gauges_fresh = true,
+                .waiting = r.waiting,
+                .running = r.running,
+                .slots = r.slots};
+    int admitted = 0;
+    for (; has_room(params, e, 0) && admitted < 100; ++admitted) {
+      ++e.leases;
+      ++e.dispatched;
+    }
+    EXPECT_EQ(admitted, r.expected) << r.slots << ' ' << r.running << ' ' << r.tolerance;
+    e.dispatched = 0;
+    if (r.expected > 0) EXPECT_EQ(has_room(params, e, r.expected), false);
+  }
+}
+
 TEST(LargestThatFits, IsWhatIsLeftOfTheShare) {
   struct Row {
     AdmissionRule rule;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -22,9 +23,10 @@ struct Candidate {
   std::optional<double> itl;
   // Below 1 for an endpoint that is slow though healthy, or has just come up; it scales the score.
   double confidence = 1.0;
-  bool crowded = false;    // too many wait inside its engine
-  bool bound = false;      // it holds the session's context
-  std::uint32_t turn = 0;  // dispatches to go until it is its turn, by round-robin
+  std::size_t index_blocks = 0;  // prefixes it is known to hold, in blocks
+  bool crowded = false;          // too many wait inside its engine
+  bool bound = false;            // it holds the session's context
+  std::uint32_t turn = 0;        // dispatches to go until it is its turn, by round-robin
 };
 
 }  // namespace turnpike::core

@@ -40,6 +40,35 @@ TEST(Scorers, SessionAbstainsUnlessAnEndpointIsBound) {
   EXPECT_EQ(scores(Scorer::session, {{.bound = true}, {}}), (std::vector{1.0, 0.0}));
 }
 
+TEST(Scorers, CacheAwareFollowsItsTable) {
+  struct Row {
+    int leases[3];
+    double match[3];
+    std::size_t blocks[3];
+    std::vector<double> expected;
+  };
+  for (const Row& r : {
+           Row{{0, 0, 0}, {0, 0.4, 0.9}, {0, 9, 9}, {0, 0, 1}},        // the best match
+           Row{{0, 64, 64}, {0, 0.4, 0.9}, {0, 9, 9}, {0, 0, 1}},      // 64 more is in balance
+           Row{{0, 64, 65}, {0, 0.4, 0.9}, {0, 9, 9}, {1, 0, 0}},      // 65 more is not
+           Row{{130, 150, 195}, {0, 0.4, 0.9}, {0, 9, 9}, {0, 0, 1}},  // 1.5 times as many is
+           Row{{130, 150, 196}, {0, 0.4, 0.9}, {0, 9, 9}, {1, 0, 0}},  //
+           Row{{0, 0, 0}, {0.3, 0.2, 0.1}, {7, 5, 9}, {0, 1, 0}},      // no match: the emptiest
+           Row{{0, 0, 0}, {0.31, 0.2, 0.1}, {7, 5, 9}, {1, 0, 0}},     //
+           Row{{3, 2, 1}, {0.5, 0.5, 0.5}, {7, 5, 9}, {1, 1, 1}},      // a tie: load decides
+       }) {
+    Candidates candidates(3);
+    for (std::size_t i = 0; i < 3; ++i) {
+      candidates[i] = {
+          .leases = r.leases[i], .prefix_share = r.match[i], .index_blocks = r.blocks[i]};
+    }
+    EXPECT_EQ(scores(Scorer::cache_aware, candidates), r.expected)
+        << r.leases[2] << ' ' << r.match[0] << ' ' << r.match[2];
+  }
+  EXPECT_EQ(scores(Scorer::cache_aware, {{.index_blocks = 3}, {.index_blocks = 1}}),
+            (std::vector{0.0, 1.0}));  // without fingerprints
+}
+
 TEST(Scorers, RoundRobinTakesTheNextInTurn) {
   EXPECT_EQ(scores(Scorer::round_robin, {{.turn = 4}, {.turn = 0}, {.turn = 2}}),
             (std::vector{0.0, 1.0, 0.0}));

@@ -18,6 +18,7 @@ enum class Scorer : std::uint8_t {
   random,         // any, by a hash of the request
   power_of_two,   // the less loaded of two that a hash of the request draws
   lmetric,        // least (uncached + backlog) x (in flight + 1)
+  cache_aware,  // fewest leases while they are out of balance, else the best match, else the emptiest index (see CacheAwareParams)
 };
 
 struct WeightedScorer {
@@ -25,6 +26,16 @@ struct WeightedScorer {
   double weight = 1.0;
 
   friend bool operator==(const WeightedScorer&, const WeightedScorer&) = default;
+};
+
+// The scorer cache_aware, after SGLang's router.
+struct CacheAwareParams {
+  int imbalance =
+      64;  // out of balance: the most leases of an endpoint exceed the fewest by more than this
+  double imbalance_factor = 1.5;  // and by more than this factor
+  double least_match = 0.3;       // a smaller part of the prompt that an endpoint holds is no match
+
+  friend bool operator==(const CacheAwareParams&, const CacheAwareParams&) = default;
 };
 
 // Which endpoint, among those that have room: the highest weighted mean of the scorers that have an
@@ -37,7 +48,8 @@ struct PlacementParams {
   bool wait_for_home = false;
   int max_waiting = 10;      // endpoints with so many waiting inside the engine come last; 0: off
   double load_bound = 1.25;  // rendezvous: no endpoint above this multiple of the mean load
-  double tie = 0.01;         // scores closer than this are equal, and load decides
+  CacheAwareParams cache_aware;
+  double tie = 0.01;  // scores closer than this are equal, and load decides
 
   friend bool operator==(const PlacementParams&, const PlacementParams&) = default;
 };

@@ -115,6 +115,26 @@ void score_rendezvous(double load_bound, std::span<const Candidate> candidates,
   scores[static_cast<std::size_t>(best - candidates.begin())] = 1.0;
 }
 
+void score_cache_aware(const CacheAwareParams& params, std::span<const Candidate> candidates,
+                       std::span<double> scores) {
+  const auto set = [&](auto is_best) {
+    for (std::size_t i = 0; i < candidates.size(); ++i)
+      scores[i] = is_best(candidates[i]) ? 1.0 : 0.0;
+  };
+  const auto [least, most] = std::ranges::minmax(candidates, {}, &Candidate::leases);
+  if (most.leases - least.leases > params.imbalance &&
+      most.leases > params.imbalance_factor * least.leases) {
+    return set([&](const Candidate& c) { return c.leases == least.leases; });
+  }
+  const double match =
+      std::ranges::max(candidates, {}, &Candidate::prefix_share).prefix_share.value_or(0.0);
+  if (match > params.least_match)
+    return set([&](const Candidate& c) { return c.prefix_share == match; });
+  const std::size_t emptiest =
+      std::ranges::min(candidates, {}, &Candidate::index_blocks).index_blocks;
+  set([&](const Candidate& c) { return c.index_blocks == emptiest; });
+}
+
 }  // namespace
 
 void score(Scorer scorer, const PlacementParams& params, std::span<const Candidate> candidates,
@@ -152,6 +172,9 @@ void score(Scorer scorer, const PlacementParams& params, std::span<const Candida
       break;
     case Scorer::lmetric:
       score_least(candidates, scores, lmetric);
+      break;
+    case Scorer::cache_aware:
+      score_cache_aware(params.cache_aware, candidates, scores);
       break;
   }
 }

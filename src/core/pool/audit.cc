@@ -77,6 +77,7 @@ std::string Pool::State::broken_invariant(TimePoint now) {
     return resident->broken_invariant(now);
   }
 
+  if (!may_dispatch(now)) return {};
   // Work-conserving: nothing waits that could go.
   std::size_t for_one = 0;
   std::string idle;

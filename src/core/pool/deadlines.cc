@@ -24,6 +24,7 @@ void Pool::advance(TimePoint now) {
   State& s = *state_;
   s.record<journal::Advanced>(now);
   s.wake_endpoints(now);
+  s.bucket.notice(now);
   s.sessions.expire(now, kExpiriesPerStep);
   if (s.resident) s.resident->advance(now);
   s.dispatch_all(now);
@@ -39,6 +40,7 @@ std::optional<TimePoint> Pool::next_deadline() const {
   std::optional<TimePoint> next = s.fleet.next_wake();
   if (!s.assumed_first_tokens.empty()) lower(next, s.assumed_first_tokens.begin()->first);
   lower(next, s.sessions.next_expiry());
+  if (!s.queue.empty()) lower(next, s.bucket.opens_at());
   if (s.resident) lower(next, s.resident->next_deadline());
   lower(next, s.queue_deadline());
   s.queue.for_each_model([&](ModelId model) { lower(next, s.no_endpoint_deadline(model)); });

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/admission/pool_gate.h"
 #include "core/placement/confidence.h"
 #include "core/pool/state.h"
 
@@ -9,7 +10,21 @@ namespace turnpike::core {
 void Pool::State::dispatch_all(TimePoint now) {
   do {
     look_at_refreshed(now);
-  } while (dispatch_holder(now) || dispatch_next(now));
+  } while (may_dispatch(now) && (dispatch_holder(now) || dispatch_next(now)));
+}
+
+// What does not depend on any one endpoint.
+bool Pool::State::may_dispatch(TimePoint now) const {
+  switch (params.admission.rule) {
+    case AdmissionRule::pool_gate:
+      return gate_open(params.admission, {.in_flight = in_flight,
+                                          .dispatchable = fleet.dispatchable_count(),
+                                          .calm = fleet.calm_count()});
+    case AdmissionRule::rate:
+      return bucket.open(now);
+    default:
+      return true;
+  }
 }
 
 // Endpoints may have more room than before, or may have stopped taking anything.
@@ -120,6 +135,7 @@ Candidate Pool::State::candidate(const Request& request, const Endpoint& endpoin
   if (!request.submission.blocks.empty() && prompt > TokenCount(0)) {
     c.prefix_share = (prompt - c.uncached).as_double() / prompt.as_double();
   }
+  if (endpoint.prefixes) c.index_blocks = endpoint.prefixes->blocks();
   if (endpoint.ttft.samples() > 0) c.ttft = endpoint.ttft.value();
   if (endpoint.itl.samples() > 0) c.itl = endpoint.itl.value();
   return c;
@@ -153,6 +169,7 @@ void Pool::State::dispatch(Request& request, Endpoint& endpoint, TimePoint now,
   ++endpoint.dispatched;
   ++in_flight;
   last_turn = endpoint.ordinal;
+  if (params.admission.rule == AdmissionRule::rate) bucket.taken(params.admission, now);
   dispatched_tokens.add(request.submission.prompt_tokens.value(), now);
 
   bool rebound = false;

@@ -69,6 +69,7 @@ struct Endpoint {
   Access access = Access::none;
   TokenCount most = kAnySize;  // of a request; see Opening
   bool dispatchable = false;
+  bool calm = false;          // see Fleet::calm_count
   bool counted = false;       // among the endpoints that are not leaving
   bool counted_well = false;  // and of those, among the well ones
   std::size_t position = 0;   // in its group's list for `access`

@@ -46,7 +46,7 @@ Endpoint& Fleet::adopt(std::unique_ptr<Endpoint> endpoint, TimePoint now) {
   e.group = nullptr;
   e.access = Access::none;
   e.most = kAnySize;
-  e.dispatchable = e.counted = e.counted_well = e.noted = false;
+  e.dispatchable = e.calm = e.counted = e.counted_well = e.noted = false;
   e.wake = TimePoint::max();
   if (!e.prefixes) e.prefixes.emplace(params_->prefix.max_bytes);
   if (free_slots_.empty()) free_slots_.push_back(static_cast<std::uint32_t>(endpoints_.size()));
@@ -395,6 +395,9 @@ void Fleet::refresh_one(Endpoint& endpoint, TimePoint now) {
                   [&](const Hold& hold) { return !endpoint.dispatchable || hold.until <= now; });
     set_opening(endpoint, evaluate(endpoint, now));
   }
+  const bool calm = endpoint.dispatchable && endpoint.ledger.gauges().waiting.value_or(0) == 0;
+  calm_ += (calm ? 1 : 0) - (endpoint.calm ? 1 : 0);
+  endpoint.calm = calm;
   if (refreshed_.empty() || refreshed_.back() != endpoint.spec.id)
     refreshed_.push_back(endpoint.spec.id);
   set_wake(endpoint, next_change(endpoint, now));

@@ -101,6 +101,8 @@ class Fleet {
 
   [[nodiscard]] std::size_t live() const { return live_; }
   [[nodiscard]] std::size_t dispatchable_count() const { return dispatchable_; }
+  // Of those, the ones whose last waiting gauge, however old, was 0 or missing.
+  [[nodiscard]] std::size_t calm_count() const { return calm_; }
   [[nodiscard]] bool panic() const { return panic_; }
   // For tests: which of the endpoint's kept facts is not what it would be if it were worked out now; empty if all are.
   [[nodiscard]] std::string inexact(const Endpoint& endpoint, TimePoint now) const;
@@ -145,6 +147,7 @@ class Fleet {
   std::size_t live_ = 0;  // not leaving
   std::size_t well_ = 0;  // of those
   std::size_t dispatchable_ = 0;
+  std::size_t calm_ = 0;
   std::size_t open_ = 0;
   std::size_t held_ = 0;
   bool panic_ = false;

@@ -107,6 +107,24 @@ std::vector<PoolParams> policies() {
                      .kv_share = 0.5,
                      .assumed_capacity = TokenCount(9'000)};
   all.push_back(homes);
+  PoolParams gate = *preset("kthena");
+  gate.policy = "small gate";
+  gate.admission.limit = 2;
+  gate.waits.queue_timeout = kForever;
+  gate.limits.max_requests = 30;
+  all.push_back(gate);
+  PoolParams rated = tight;
+  rated.policy = "rate";
+  rated.admission = {.rule = AdmissionRule::rate, .limit = 3, .rate = 5.0, .burst = 2};
+  rated.waits.queue_timeout = kForever;
+  all.push_back(rated);
+  rated.policy = "rate of homes";
+  rated.placement.wait_for_home = true;
+  all.push_back(rated);
+  PoolParams learned = tight;
+  learned.policy = "automatic grace";
+  learned.grace = {.period = std::chrono::seconds(3), .automatic = true};
+  all.push_back(learned);
   PoolParams shares = tight;
   shares.policy = "fair share and boost";
   shares.order.tenants = TenantOrder::fair_share;

@@ -42,6 +42,7 @@ std::vector<Request*> Pool::State::withdraw_all() {
 
 // Starts or ends the account of residents with the policy that needs it. The queue is empty.
 void Pool::State::use_policy() {
+  bucket = {};
   const bool wanted = params.order.sessions == SessionOrder::resident_set;
   if (wanted && resident) return resident->set_params(params.resident, params.order);
   if (!wanted && !resident) return;

@@ -9,6 +9,7 @@
 #include <absl/container/btree_set.h>
 #include <absl/container/flat_hash_map.h>
 
+#include "core/admission/rate_bucket.h"
 #include "core/placement/choose.h"
 #include "core/pool/fleet.h"
 #include "core/pool/flow_rate.h"
@@ -47,6 +48,7 @@ struct Pool::State {
   Queue queue;
   std::optional<ResidentSet> resident;  // under the policy resident-set
   RememberedArrivals remembered;
+  RateBucket bucket;  // under the admission `rate`
   FlowRate dispatched_tokens;
   MovingMean reserve{512.0, 0.02};  // output tokens of an answer
   PoolCounters counters;
@@ -99,6 +101,7 @@ struct Pool::State {
 
   // dispatch.cc: who goes where
   void dispatch_all(TimePoint now);
+  [[nodiscard]] bool may_dispatch(TimePoint now) const;
   void look_at_refreshed(TimePoint now);
   bool dispatch_next(TimePoint now);
   bool dispatch_holder(TimePoint now);
@@ -117,6 +120,7 @@ struct Pool::State {
 
   // grace.cc: slots held for a session's next turn
   void hold_slot(Session& session, Endpoint& endpoint, TimePoint now);
+  Duration grace_for(const Session& session, const Endpoint& endpoint) const;
   // resident-set
   Endpoint* endpoint_with_context(const Request& request) const;
   void refuse_if_hopeless(Request& request, TimePoint now);

@@ -133,7 +133,8 @@ void Pool::State::turn_ended(Request& request, const Settlement& settlement, Tim
 // A turn of the session has completed: those that wait are turns of a recently completed session now.
 void Pool::State::boost_waiting(Session& session, TimePoint now) {
   const auto recency = tracker.recency(session.key, now);
-  const bool boosts = recency && params.order.sessions == SessionOrder::session_boost;
+  const bool boosts = recency && params.order.sessions == SessionOrder::session_boost &&
+                      !params.order.boost.fixed_at_push;
   for (Request* waiting = session.waiting.first(); waiting != nullptr;
        waiting = LinkedList<Request, OfSession>::after(*waiting)) {
     queue.not_a_newcomer(*waiting);

@@ -84,8 +84,9 @@ PoolView Pool::view(TimePoint now) const {
   if (s.resident && s.queue.load().requests > 0) {
     view.predicted_wait = s.resident->drain_time(now);
   } else {
-    view.predicted_wait =
-        s.fleet.any_room() ? Duration{0} : s.predicted_wait(s.queue.load().tokens, now);
+    view.predicted_wait = s.fleet.any_room() && s.may_dispatch(now)
+                              ? Duration{0}
+                              : s.predicted_wait(s.queue.load().tokens, now);
   }
   view.counters = s.counters;
   if (s.resident) {

@@ -94,17 +94,31 @@ PoolParams aibrix_critical_path() {
   return params;
 }
 
-// Its benchmark's setting of the shipped plugins.
-PoolParams kthena_tuned() {
-  PoolParams params = kthena_pr();
-  params.order.boost.among = BoostedFirst::completion;
-  params.order.boost.unboosted_overtakes_factor = 0;
+// The upstream router's rules as faithfully as an outsider can: one gate over the whole pool, order fixed when a request begins to
+// wait and without bounds on overtaking, its shipped plugins, and prefixes that are known only once the answer has come.
+PoolParams kthena() {
+  PoolParams params;
   params.order.boost.max_overtakes = 0;
-  params.placement.scorers = {{Scorer::prefix, 1.0}, {Scorer::least_request, 2.0}};
-  params.prefix = {.max_blocks = 8, .learn_at_end = true};
+  params.order.boost.unboosted_overtakes_factor = 0;
+  params.order.boost.fixed_at_push = true;
+  params.admission.rule = AdmissionRule::pool_gate;
+  params.placement.scorers = {
+      {Scorer::least_request, 1.0}, {Scorer::least_latency, 1.0}, {Scorer::prefix, 1.0}};
+  params.placement.max_waiting = 10;
+  params.prefix = {.max_blocks = 8, .learn_at_end = true};  // 1 KiB each
   return params;
 }
 
+// Its benchmark's setting of the plugins.
+PoolParams kthena_tuned() {
+  PoolParams params = kthena();
+  params.placement.scorers = {{Scorer::prefix, 1.0}, {Scorer::least_request, 2.0}};
+  return params;
+}
+
+PoolParams cache_aware() {
+  return without_queue(Scorer::cache_aware);
+}
 PoolParams lmetric() {
   return without_queue(Scorer::lmetric);
 }
@@ -128,6 +142,7 @@ constexpr std::array kPresets = {
     Preset{"fair-share", fair_share},
     Preset{"critical-path", critical_path},
     Preset{"aibrix-critical-path", aibrix_critical_path},
+    Preset{"kthena", kthena},
     Preset{"kthena-tuned", kthena_tuned},
     Preset{"las", las},
     Preset{"turn-priority", turn_priority},
@@ -142,6 +157,7 @@ constexpr std::array kPresets = {
     Preset{"least-request", least_request},
     Preset{"round-robin", round_robin},
     Preset{"sticky", sticky},
+    Preset{"cache-aware", cache_aware},
 };
 
 constexpr auto kNames = [] {

@@ -40,6 +40,8 @@ struct BoostParams {
       16;  // how often a waiting boosted request is overtaken before it ranks first; 0: ever
   int unboosted_overtakes_factor =
       4;  // the same for the others, times this; 0: no bound (the ancestor's rule)
+  bool fixed_at_push =
+      false;  // a request that waits is not boosted when its session's earlier turn ends (the ancestor's rule)
 
   friend bool operator==(const BoostParams&, const BoostParams&) = default;
 };

@@ -88,11 +88,14 @@ TEST(MainChain, IsWhatExtendsItOrIsLongerThanHalf) {
   EXPECT_TRUE(is_main_chain(TokenCount(501), TokenCount(1000), false));
 }
 
-TEST(GapStatistics, ConvergeOnMeanAndP90) {
+TEST(GapStatistics, ConvergeOnMeanMedianAndP90) {
   GapStatistics gaps(seconds(5));
   EXPECT_EQ(gaps.mean(), seconds(5));
+  EXPECT_EQ(gaps.median(), seconds(5));
+  EXPECT_FALSE(gaps.known());
   for (int i = 0; i < 2000; ++i) gaps.add(seconds(i * 7 % 10));
   EXPECT_NEAR(to_seconds(gaps.mean()), 4.5, 2.0);
+  EXPECT_NEAR(to_seconds(gaps.median()), 4.5, 1.5);
   EXPECT_NEAR(to_seconds(gaps.p90()), 8.5, 1.5);
 }
 
