@@ -388,11 +388,11 @@ std::vector<Key> describe(Config& c) {
       {"expert.boost.fixed_at_push", &p.order.boost.fixed_at_push,
        "A request that waits already is not boosted when its session's earlier turn ends."},
       {"expert.admission.rule",
-       choice(p.admission.rule,
-              {"none", "inflight", "backpressure", "adaptive", "pool-gate", "rate", "kv-share"}),
+       choice(p.admission.rule, {"none", "inflight", "backpressure", "adaptive", "pool-gate",
+                                 "rate", "kv-share", "program"}),
        "When there is room: always, by requests in flight, only while nothing waits in the engine, "
        "too, by a limit that finds itself, by one gate for the whole pool, by dispatches per "
-       "second, or by the tokens of the prompts that run there."},
+       "second, by the tokens of the prompts that run there, or by places for whole sessions."},
       {"expert.admission.limit",
        &p.admission.limit,
        "Requests in flight per endpoint: higher fills engines, lower keeps the order in the "
@@ -423,6 +423,17 @@ std::vector<Key> describe(Config& c) {
        &p.admission.assumed_capacity,
        "Tokens that the KV cache of an endpoint holds that reports nothing and has no `capacity`.",
        {1, 1e12}},
+      {"expert.program.max_growth_rounds",
+       &p.program.max_growth_rounds,
+       "Rule `program`: turns for whose growth a place has room at most.",
+       {0, 1000}},
+      {"expert.program.first_hold", &p.program.first_hold,
+       "Rule `program`: how long a place is kept for the next turn while nothing is known of gaps.",
+       kAnyDuration},
+      {"expert.program.seconds_per_token",
+       &p.program.seconds_per_token,
+       "Rule `program`: what computing a token of a prompt again costs; 0: as learned.",
+       {0, 1}},
       {"expert.grace.period",
        &p.grace.period,
        "How long a slot is held for a session's next turn: longer keeps tool loops together and "

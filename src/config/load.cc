@@ -140,8 +140,8 @@ class Loader {
     if (pool.grace.period > Duration(0) &&
         pool.order.sessions == core::SessionOrder::resident_set) {
       complain("expert.grace.period",
-               "resident-set holds no slots: its equivalent is the time for which a session that "
-               "acts keeps its place, and that it learns by itself");
+               "resident-set holds no slots: its equivalent is 'expert.resident.hold_max', the "
+               "longest time for which a session that acts keeps its place");
     } else if (pool.grace.period > Duration(0) &&
                (!core::has_slots(pool.admission.rule) ||
                 (pool.admission.limit == 0 &&

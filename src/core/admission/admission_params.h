@@ -15,6 +15,7 @@ enum class AdmissionRule : std::uint8_t {
   pool_gate,  // while fewer are in flight than limit x dispatchable endpoints, and some endpoint's last gauge says that none waits
   rate,       // the pool dispatches at most so many a second; `limit` as for inflight
   kv_share,  // the prompts that run there and this one fit in a share of its KV cache; an idle endpoint takes any one
+  program,  // a session that has a place there, or whose prompt and growth fit beside the places of others (see ProgramSet)
 };
 
 struct AdmissionParams {

@@ -13,8 +13,10 @@ int estimated_waiting(const Occupancy& endpoint) {
 bool has_room(const AdmissionParams& params, const Occupancy& endpoint, int reserved) {
   if (params.rule == AdmissionRule::none || params.rule == AdmissionRule::pool_gate) return true;
   if (counts_tokens(params.rule)) {
-    const bool below_limit = params.limit == 0 || endpoint.leases < params.limit;
-    return below_limit && largest_that_fits(params, endpoint) >= TokenCount(0);
+    if (params.limit > 0 && endpoint.leases >= params.limit) return false;
+    // Who has a place already needs none.
+    return params.rule == AdmissionRule::program ||
+           largest_that_fits(params, endpoint) >= TokenCount(0);
   }
   const int taken = endpoint.leases + reserved;
   if (params.limit > 0 && taken >= params.limit) return false;
@@ -32,9 +34,12 @@ bool has_room(const AdmissionParams& params, const Occupancy& endpoint, int rese
 }
 
 TokenCount largest_that_fits(const AdmissionParams& params, const Occupancy& endpoint) {
-  if (!counts_tokens(params.rule) || endpoint.leases == 0) return kAnySize;
-  const TokenCount capacity =
-      endpoint.capacity > TokenCount(0) ? endpoint.capacity : params.assumed_capacity;
+  const TokenCount capacity = capacity_of(params, endpoint.capacity);
+  if (params.rule == AdmissionRule::program) {
+    return endpoint.programs == 0 ? kAnySize
+                                  : std::max(kUncounted, capacity - endpoint.program_tokens);
+  }
+  if (params.rule != AdmissionRule::kv_share || endpoint.leases == 0) return kAnySize;
   const auto share = static_cast<std::int64_t>(params.kv_share * capacity.as_double());
   return TokenCount(share) - endpoint.running_tokens;
 }

@@ -20,6 +20,8 @@ struct Occupancy {
   int adaptive_limit = 0;
   TokenCount running_tokens;  // of the prompts in flight
   TokenCount capacity;        // of the KV cache; 0: unknown
+  int programs = 0;           // with a place there, and the tokens of their places
+  TokenCount program_tokens;
 };
 
 inline constexpr TokenCount kAnySize{std::numeric_limits<std::int64_t>::max()};
@@ -32,7 +34,7 @@ constexpr bool has_slots(AdmissionRule rule) {
          rule == AdmissionRule::adaptive;
 }
 constexpr bool counts_tokens(AdmissionRule rule) {
-  return rule == AdmissionRule::kv_share;
+  return rule == AdmissionRule::kv_share || rule == AdmissionRule::program;
 }
 
 // The waiting gauge adjusted for what happened since the scrape: max(0, waiting + dispatched - settled - free slots at the
@@ -42,6 +44,11 @@ int estimated_waiting(const Occupancy& endpoint);
 // Whether the endpoint takes one more request while `reserved` slots are kept for others. With stale gauges the ledger decides
 // alone, by the configured limit, else the slots, else the fall-back: never "closed", never "open".
 bool has_room(const AdmissionParams& params, const Occupancy& endpoint, int reserved);
+
+// Tokens of an endpoint's KV cache: as known, else as assumed.
+constexpr TokenCount capacity_of(const AdmissionParams& params, TokenCount known) {
+  return known > TokenCount(0) ? known : params.assumed_capacity;
+}
 
 // How large a request it may be, for the rules that count tokens; kAnySize for the others, and where nothing runs.
 TokenCount largest_that_fits(const AdmissionParams& params, const Occupancy& endpoint);

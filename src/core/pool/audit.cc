@@ -77,6 +77,9 @@ std::string Pool::State::broken_invariant(TimePoint now) {
     return resident->broken_invariant(now);
   }
 
+  if (programs) {
+    if (std::string wrong = programs->broken_invariant(); !wrong.empty()) return wrong;
+  }
   if (!may_dispatch(now)) return {};
   // Work-conserving: nothing waits that could go.
   std::size_t for_one = 0;

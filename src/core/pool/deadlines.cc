@@ -27,6 +27,7 @@ void Pool::advance(TimePoint now) {
   s.bucket.notice(now);
   s.sessions.expire(now, kExpiriesPerStep);
   if (s.resident) s.resident->advance(now);
+  s.expire_programs(now);
   s.dispatch_all(now);
   s.expire_waits(now);
   if (s.resident)
@@ -42,6 +43,7 @@ std::optional<TimePoint> Pool::next_deadline() const {
   lower(next, s.sessions.next_expiry());
   if (!s.queue.empty()) lower(next, s.bucket.opens_at());
   if (s.resident) lower(next, s.resident->next_deadline());
+  if (s.programs) lower(next, s.programs->next_deadline());
   lower(next, s.queue_deadline());
   s.queue.for_each_model([&](ModelId model) { lower(next, s.no_endpoint_deadline(model)); });
   return next;
@@ -49,6 +51,13 @@ std::optional<TimePoint> Pool::next_deadline() const {
 
 void Pool::State::wake_endpoints(TimePoint now) {
   while (Endpoint* endpoint = fleet.due(now)) fleet.refresh(*endpoint, now);
+}
+
+void Pool::State::expire_programs(TimePoint now) {
+  if (!programs) return;
+  while (const EndpointId place = programs->expire_one(now)) {
+    if (Endpoint* endpoint = fleet.find(place)) fleet.refresh(*endpoint, now);
+  }
 }
 
 void Pool::State::assume_first_tokens(TimePoint now) {

@@ -30,13 +30,19 @@ bool Pool::State::may_dispatch(TimePoint now) const {
 // Endpoints may have more room than before, or may have stopped taking anything.
 void Pool::State::look_at_refreshed(TimePoint now) {
   fleet.take_refreshed(refreshed);
+  if (programs) {
+    for (const EndpointId id : refreshed) {
+      const Endpoint* endpoint = fleet.find(id);
+      if (endpoint == nullptr || !endpoint->dispatchable) programs->lose(id);
+    }
+  }
   if (queue.waiting_for_one() == 0) return;
   for (const EndpointId id : refreshed) {
     const Endpoint* endpoint = fleet.find(id);
     queue.for_each_model([&](ModelId model) {
       ModelQueue& waiting = *queue.find(model);
       if (endpoint != nullptr && endpoint->can_serve(model)) return waiting.look_at(id);
-      for (Request* request : waiting.waiting_for(id)) queue.move(*request, home(*request), now);
+      for (Request* request : waiting.waiting_for(id)) change_line(*request, now);
     });
   }
 }
@@ -182,6 +188,13 @@ void Pool::State::dispatch(Request& request, Endpoint& endpoint, TimePoint now,
     request.prefix_used = endpoint.prefixes->learn(counted_blocks(request), owner_of(request),
                                                    request.submission.prompt_tokens.as_double());
   if (resident) resident->dispatched(request, endpoint, now);
+  if (programs) {
+    const Session* session = request.session;
+    Endpoint* former = session == nullptr ? nullptr : fleet.find(programs->place(session->key));
+    programs->dispatched(request, endpoint);
+    if (former != nullptr) fleet.refresh(*former, now);  // its place may have moved
+    rejoin_program(request, now);
+  }
   if (!request.submission.streaming) {
     request.assumed_first_token = now + endpoint.ledger.backlog_time();
     assumed_first_tokens.emplace(request.assumed_first_token,

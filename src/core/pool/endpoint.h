@@ -48,6 +48,8 @@ struct Endpoint {
   std::vector<Hold> holds;
   std::optional<PrefixIndex> prefixes;  // none: the driver sends no fingerprints, or nobody asks
 
+  int programs = 0;                          // under the admission `program`: with a place here
+  TokenCount program_tokens;                 // of their places
   std::unique_ptr<ResidentAccount> account;  // of the policy resident-set
   // Seconds, as seen lately: to the first token and between tokens.
   MovingMean ttft{0.0, 0.1};

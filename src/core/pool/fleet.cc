@@ -266,7 +266,9 @@ Occupancy Fleet::occupancy(const Endpoint& endpoint, TimePoint now) const {
           .slots = ledger.slots(now),
           .adaptive_limit = endpoint.adaptive.value(),
           .running_tokens = ledger.running_tokens(),
-          .capacity = ledger.capacity()};
+          .capacity = ledger.capacity(),
+          .programs = endpoint.programs,
+          .program_tokens = endpoint.program_tokens};
 }
 
 Opening Fleet::evaluate(const Endpoint& endpoint, TimePoint now) const {

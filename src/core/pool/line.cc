@@ -6,15 +6,41 @@ namespace turnpike::core {
 // What decides which endpoints it waits for, and what it takes of their room. A retry goes wherever it has not failed.
 void Pool::State::take_line(Request& request) const {
   request.only = request.tried.empty() ? home(request) : EndpointId::none();
-  request.size =
-      counts_tokens(params.admission.rule) ? request.submission.prompt_tokens : kUncounted;
+  request.size = kUncounted;
+  if (params.admission.rule == AdmissionRule::kv_share) {
+    request.size = request.submission.prompt_tokens;
+  } else if (programs && request.session != nullptr && !request.only) {
+    request.size = programs->need(request);
+  }
 }
 
-// The one endpoint for which its session's turns wait: where its context is; for a new session, or one whose endpoint gets nothing
-// any more, drawn among those that can be used. None: any will do.
+void Pool::State::change_line(Request& request, TimePoint now) {
+  queue.step_out(request);
+  take_line(request);
+  queue.step_in(request, now);
+}
+
+// Its session may have a place now, where the session's waiting turns need no other.
+void Pool::State::rejoin_program(const Request& dispatched, TimePoint now) {
+  if (dispatched.session == nullptr) return;
+  for (Request* turn = dispatched.session->waiting.first(); turn != nullptr;
+       turn = LinkedList<Request, OfSession>::after(*turn)) {
+    if (turn->tried.empty()) change_line(*turn, now);
+  }
+}
+
+// The one endpoint it waits for; none: any will do. That is where its session has a place as a program. Where sessions wait for their
+// endpoints it is the one with its context; for a new session, or one whose endpoint gets nothing any more, one drawn among those
+// that can be used.
 EndpointId Pool::State::home(const Request& request) const {
   const Session* session = request.session;
-  if (!params.placement.wait_for_home || session == nullptr) return EndpointId::none();
+  if (session == nullptr) return EndpointId::none();
+  if (programs) {
+    const Endpoint* place = fleet.find(programs->place(session->key));
+    const bool there = place != nullptr && place->can_serve(request.submission.model);
+    return there ? place->spec.id : EndpointId::none();
+  }
+  if (!params.placement.wait_for_home) return EndpointId::none();
   const ModelId model = request.submission.model;
   const Endpoint* bound = fleet.find(session->endpoint);
   if (bound != nullptr && bound->can_serve(model)) return bound->spec.id;

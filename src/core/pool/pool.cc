@@ -88,6 +88,7 @@ void Pool::settle(RequestId id, const Settlement& settlement, TimePoint now) {
   s.turn_ended(*request, settlement, now);
   s.end_lease(*request, now);
   if (s.resident) s.resident->ended(*request, endpoint, &settlement, answered, now);
+  if (s.programs) s.end_program_turn(*request, endpoint, answered, now);
   switch (settlement.ending) {
     case Ending::finished:
       endpoint.breaker.success();
@@ -131,6 +132,7 @@ void Pool::remove_endpoint(EndpointId id, TimePoint now) {
   state_->record<journal::EndpointRemoved>(now, id);
   if (Endpoint* endpoint = state_->fleet.find(id)) {
     if (state_->resident) state_->resident->lose(*endpoint);
+    if (state_->programs) state_->programs->lose(id);
     state_->fleet.remove(*endpoint, now);
   }
   state_->dispatch_all(now);
@@ -150,6 +152,7 @@ void Pool::set_models(EndpointId id, std::vector<ModelId> models, TimePoint now)
   if (endpoint == nullptr || endpoint->removed) return;
   state_->record<journal::ModelsSet>(now, id, models);
   if (state_->resident) state_->resident->lose(*endpoint);
+  if (state_->programs) state_->programs->lose(id);
   state_->fleet.set_models(*endpoint, std::move(models), now);
   state_->dispatch_all(now);
 }
@@ -168,6 +171,8 @@ void Pool::forget_cache(EndpointId id, TimePoint now) {
   if (Endpoint* endpoint = state_->fleet.find(id)) {
     endpoint->prefixes->clear();
     if (state_->resident) state_->resident->lose(*endpoint);
+    if (state_->programs) state_->programs->lose(id);
+    state_->fleet.refresh(*endpoint, now);
   }
   state_->dispatch_all(now);
 }
@@ -179,6 +184,11 @@ void Pool::end_session(SessionKey key, TimePoint now) {
   if (Session* session = s.sessions.find(key)) {
     s.release_hold(*session, now);
     if (s.resident) s.resident->end_session(*session);
+    if (s.programs) {
+      const EndpointId place = s.programs->place(key);
+      s.programs->end_session(key);
+      if (Endpoint* endpoint = s.fleet.find(place)) s.fleet.refresh(*endpoint, now);
+    }
     s.sessions.forget(key);
   }
   s.dispatch_all(now);

@@ -107,6 +107,17 @@ std::vector<PoolParams> policies() {
                      .kv_share = 0.5,
                      .assumed_capacity = TokenCount(9'000)};
   all.push_back(homes);
+  PoolParams programs = *preset("program");
+  programs.policy = "small programs";
+  programs.admission.assumed_capacity = TokenCount(6'000);
+  programs.limits.max_requests = 30;
+  all.push_back(programs);
+  programs.policy = "patient programs";
+  programs.admission.limit = 3;
+  programs.program.first_hold = std::chrono::seconds(1);
+  programs.program.seconds_per_token = 0.01;
+  programs.waits.queue_timeout = kForever;
+  all.push_back(programs);
   PoolParams gate = *preset("kthena");
   gate.policy = "small gate";
   gate.admission.limit = 2;

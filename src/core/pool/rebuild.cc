@@ -43,6 +43,7 @@ std::vector<Request*> Pool::State::withdraw_all() {
 // Starts or ends the account of residents with the policy that needs it. The queue is empty.
 void Pool::State::use_policy() {
   bucket = {};
+  start_programs();
   const bool wanted = params.order.sessions == SessionOrder::resident_set;
   if (wanted && resident) return resident->set_params(params.resident, params.order);
   if (!wanted && !resident) return;
@@ -50,6 +51,17 @@ void Pool::State::use_policy() {
   resident.reset();
   if (wanted) resident.emplace(params.resident, params.order, fleet, accounts);
   fleet.note_changes(wanted);
+}
+
+// Every session begins without a place.
+void Pool::State::start_programs() {
+  for (const auto& [id, endpoint] : fleet.all()) {
+    endpoint->programs = 0;
+    endpoint->program_tokens = TokenCount(0);
+  }
+  for (const auto& [id, number] : numbers) requests[number].in_program = false;
+  programs.reset();
+  if (params.admission.rule == AdmissionRule::program) programs.emplace(params.program, fleet);
 }
 
 void Pool::State::forget_residents() {
@@ -99,6 +111,8 @@ void Pool::State::absorb(State& other, TimePoint now) {
 
   for (std::unique_ptr<Endpoint>& endpoint : other.fleet.release_all())
     fleet.adopt(std::move(endpoint), now);
+  other.programs.reset();
+  start_programs();
   fleet.refresh_all(now);
 
   std::vector<std::pair<RequestId, Request*>> moving;
@@ -111,6 +125,7 @@ void Pool::State::absorb(State& other, TimePoint now) {
     Request& request = requests[number];
     request = std::move(*old);
     request.arrival.number = ++submissions;
+    request.in_program = false;
     if (request.session != nullptr) {
       request.session = &sessions.wake(request.session->key, request.session->tenant, now);
       if (request.dispatched()) {

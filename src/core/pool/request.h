@@ -61,6 +61,7 @@ struct Request : Link<Request, OfQueue>,
   std::uint64_t prefix_used = 0;  // see PrefixIndex::learn()
   bool main_chain = false;        // it continues its session's main chain
 
+  bool in_program = false;  // counted among what runs of its session's program
   ResidentPart resident;
 
   int attempt = 0;  // dispatches so far

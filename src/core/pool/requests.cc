@@ -124,6 +124,12 @@ void Pool::State::refuse_surplus(Request& latest, RejectReason reason, TimePoint
   reject(latest, reason, now);
 }
 
+void Pool::State::end_program_turn(Request& request, Endpoint& endpoint, bool answered,
+                                   TimePoint now) {
+  const TokenCount capacity = capacity_of(params.admission, endpoint.ledger.capacity());
+  programs->ended(request, endpoint, capacity, answered, now);
+}
+
 void Pool::State::end_lease(Request& request, TimePoint now) {
   if (request.assumed_first_token != TimePoint::max()) {
     assumed_first_tokens.erase(

@@ -46,6 +46,7 @@ void Pool::failed(RequestId id, FailureKind kind, TimePoint now) {
   if (request->session != nullptr) --request->session->in_flight;
   s.end_lease(*request, now);
   if (s.resident) s.resident->ended(*request, endpoint, nullptr, false, now);
+  if (s.programs) s.end_program_turn(*request, endpoint, false, now);
   s.fleet.refresh(endpoint, now);
   s.fleet.bury(endpoint);
 

@@ -17,6 +17,7 @@
 #include "core/pool/pool.h"
 #include "core/pool/remembered_arrivals.h"
 #include "core/pool/request.h"
+#include "core/program/program_set.h"
 #include "core/queue/boost_tracker.h"
 #include "core/queue/queue.h"
 #include "core/resident/resident_set.h"
@@ -47,6 +48,7 @@ struct Pool::State {
   TenantAccounts accounts;
   Queue queue;
   std::optional<ResidentSet> resident;  // under the policy resident-set
+  std::optional<ProgramSet> programs;   // under the admission program
   RememberedArrivals remembered;
   RateBucket bucket;  // under the admission `rate`
   FlowRate dispatched_tokens;
@@ -87,10 +89,13 @@ struct Pool::State {
   void destroy(Request& request, TimePoint now);
   void refuse_surplus(Request& latest, RejectReason reason, TimePoint now);
   void end_lease(Request& request, TimePoint now);
+  void end_program_turn(Request& request, Endpoint& endpoint, bool answered, TimePoint now);
 
   // line.cc: where a request waits
   void take_line(Request& request) const;
   EndpointId home(const Request& request) const;
+  void change_line(Request& request, TimePoint now);
+  void rejoin_program(const Request& dispatched, TimePoint now);
 
   // turns.cc: what a request means to its session and its tenant
   void take_order(Request& request, TimePoint now);
@@ -135,6 +140,7 @@ struct Pool::State {
 
   // deadlines.cc
   void wake_endpoints(TimePoint now);
+  void expire_programs(TimePoint now);
   void assume_first_tokens(TimePoint now);
   void expire_waits(TimePoint now);
   std::optional<TimePoint> no_endpoint_deadline(ModelId model) const;
@@ -153,6 +159,7 @@ struct Pool::State {
   // rebuild.cc: a new policy, or the contents of another pool
   void use_policy();
   void forget_residents();
+  void start_programs();
   void rebuild_queue(std::vector<Request*> waiting, TimePoint now);
   std::vector<Request*> withdraw_all();
   void absorb(State& other, TimePoint now);

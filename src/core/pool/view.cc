@@ -93,6 +93,7 @@ PoolView Pool::view(TimePoint now) const {
     view.counters.pauses += s.resident->pauses();
     view.counters.seats += s.resident->seats();
   }
+  if (s.programs) view.counters.pauses += s.programs->pauses();
   view.counters.sessions_evicted += s.sessions.evicted();
   return view;
 }
@@ -101,6 +102,7 @@ std::vector<EndpointView> Pool::endpoints(TimePoint now) const {
   std::vector<EndpointView> views;
   for (const auto& [id, endpoint] : state_->fleet.all()) {
     EndpointView& view = views.emplace_back(view_of(*endpoint, now));
+    if (state_->programs) view.resident_tokens = endpoint->program_tokens;
     if (!state_->resident || endpoint->account == nullptr) continue;
     const ResidentSet::Figures figures = state_->resident->figures(*endpoint);
     view.resident_tokens = TokenCount(static_cast<std::int64_t>(figures.resident));

@@ -55,6 +55,18 @@ PoolParams third() {
   return within_share(0.35);
 }
 
+// The rules of vllm-router's program scheduling: places for sessions, whoever was served last first.
+PoolParams program() {
+  PoolParams params;
+  params.order.boost.ttl = Duration{0};
+  params.order.boost.max_sessions = 1'000'000;
+  params.order.boost.max_overtakes = 0;
+  params.order.boost.unboosted_overtakes_factor = 0;
+  params.admission = {.rule = AdmissionRule::program, .limit = 0};
+  params.waits.queue_timeout = std::chrono::minutes(10);
+  return params;
+}
+
 PoolParams fcfs() {
   PoolParams params;
   params.order.sessions = SessionOrder::fcfs;
@@ -153,6 +165,7 @@ constexpr std::array kPresets = {
     Preset{"gated", gated},
     Preset{"half", half},
     Preset{"third", third},
+    Preset{"program", program},
     Preset{"fcfs", fcfs},
     Preset{"least-request", least_request},
     Preset{"round-robin", round_robin},

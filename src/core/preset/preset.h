@@ -11,6 +11,7 @@
 #include "core/pool/retry_params.h"
 #include "core/pool/wait_params.h"
 #include "core/prefix/prefix_params.h"
+#include "core/program/program_params.h"
 #include "core/queue/order_params.h"
 #include "core/queue/queue_limits.h"
 #include "core/resident/resident_params.h"
@@ -33,6 +34,7 @@ struct PoolParams {
   SessionTableParams sessions;
   ResidentParams resident;
   PrefixParams prefix;
+  ProgramParams program;
 
   friend bool operator==(const PoolParams&, const PoolParams&) = default;
 };

@@ -7,8 +7,8 @@
 namespace turnpike::core {
 
 void Queue::push(Request& request, bool newcomer, TimePoint now) {
-  enter(request).push(request, now);
-  if (request.only) ++waiting_for_one_;
+  enter(request);
+  step_in(request, now);
   if (newcomer) newcomers_.push_back(request);
 }
 
@@ -19,8 +19,7 @@ void Queue::push_retry(Request& request) {
 
 void Queue::erase(Request& request) {
   if (request.tried.empty()) {
-    of(request).erase(request);
-    if (request.only) --waiting_for_one_;
+    step_out(request);
   } else {
     retries_.erase(request);
   }
@@ -48,13 +47,14 @@ void Queue::charged(TenantKey tenant) {
   for (const auto& [model, waiting] : models_) waiting->charged(tenant);
 }
 
-void Queue::move(Request& request, EndpointId only, TimePoint now) {
-  ModelQueue& waiting = of(request);
-  waiting.erase(request);
+void Queue::step_out(Request& request) {
+  of(request).erase(request);
   if (request.only) --waiting_for_one_;
-  request.only = only;
+}
+
+void Queue::step_in(Request& request, TimePoint now) {
+  of(request).push(request, now);
   if (request.only) ++waiting_for_one_;
-  waiting.push(request, now);
 }
 
 ModelQueue* Queue::find(ModelId model) const {

@@ -39,8 +39,9 @@ class Queue {
   // Whom a turn of a running session may displace: the newcomer that came last.
   [[nodiscard]] Request* youngest_newcomer() const { return newcomers_.last(); }
 
-  // A first attempt goes to the line of another endpoint, or to that of those that any endpoint may take.
-  void move(Request& request, EndpointId only, TimePoint now);
+  // A first attempt leaves its line for a moment, in which its size and the endpoint it waits for may change.
+  void step_out(Request& request);
+  void step_in(Request& request, TimePoint now);
   // First attempts that wait for one endpoint, whichever.
   [[nodiscard]] std::size_t waiting_for_one() const { return waiting_for_one_; }
 
