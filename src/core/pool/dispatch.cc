@@ -9,7 +9,7 @@ namespace turnpike::core {
 
 void Pool::State::dispatch_all(TimePoint now) {
   do {
-    look_at_refreshed(now);
+    if (!resident) look_at_changed(now);
   } while (may_dispatch(now) && (dispatch_holder(now) || dispatch_next(now)));
 }
 
@@ -27,18 +27,12 @@ bool Pool::State::may_dispatch(TimePoint now) const {
   }
 }
 
-// Endpoints may have more room than before, or may have stopped taking anything.
-void Pool::State::look_at_refreshed(TimePoint now) {
-  fleet.take_refreshed(refreshed);
-  if (programs) {
-    for (const EndpointId id : refreshed) {
-      const Endpoint* endpoint = fleet.find(id);
-      if (endpoint == nullptr || !endpoint->dispatchable) programs->lose(id);
-    }
-  }
-  if (queue.waiting_for_one() == 0) return;
-  for (const EndpointId id : refreshed) {
+// Endpoints may have more room than before, or may have stopped taking anything; it matters to those that wait for one of them.
+void Pool::State::look_at_changed(TimePoint now) {
+  for (const EndpointId id : fleet.take_changed()) {
     const Endpoint* endpoint = fleet.find(id);
+    if (programs && (endpoint == nullptr || !endpoint->dispatchable)) programs->lose(id);
+    if (queue.waiting_for_one() == 0) continue;
     queue.for_each_model([&](ModelId model) {
       ModelQueue& waiting = *queue.find(model);
       if (endpoint != nullptr && endpoint->can_serve(model)) return waiting.look_at(id);

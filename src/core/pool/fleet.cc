@@ -400,8 +400,6 @@ void Fleet::refresh_one(Endpoint& endpoint, TimePoint now) {
   const bool calm = endpoint.dispatchable && endpoint.ledger.gauges().waiting.value_or(0) == 0;
   calm_ += (calm ? 1 : 0) - (endpoint.calm ? 1 : 0);
   endpoint.calm = calm;
-  if (refreshed_.empty() || refreshed_.back() != endpoint.spec.id)
-    refreshed_.push_back(endpoint.spec.id);
   set_wake(endpoint, next_change(endpoint, now));
 }
 

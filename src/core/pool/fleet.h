@@ -58,11 +58,6 @@ class Fleet {
   // What the roomiest of the endpoints that serve a model would take; what one endpoint would.
   [[nodiscard]] Opening opening(ModelId model) const;
   [[nodiscard]] Opening opening_at(EndpointId endpoint) const;
-  // Endpoints that were refreshed since the last call, perhaps named twice; some may be gone.
-  void take_refreshed(std::vector<EndpointId>& out) {
-    out.clear();
-    std::swap(out, refreshed_);
-  }
   [[nodiscard]] bool any_room() const { return open_ + held_ > 0; }
   // Whether the endpoint could take a request for which a slot is held there.
   [[nodiscard]] bool has_held_room(const Endpoint& endpoint, TimePoint now) const;
@@ -142,7 +137,6 @@ class Fleet {
   std::map<std::vector<ModelId>, std::unique_ptr<ServingGroup>> groups_;
   absl::flat_hash_map<ModelId, Route> routes_;
   absl::btree_set<std::pair<TimePoint, EndpointId>> wakes_;
-  std::vector<EndpointId> refreshed_;
   std::uint32_t added_ = 0;
   std::size_t live_ = 0;  // not leaving
   std::size_t well_ = 0;  // of those

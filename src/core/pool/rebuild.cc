@@ -45,12 +45,12 @@ void Pool::State::use_policy() {
   bucket = {};
   start_programs();
   const bool wanted = params.order.sessions == SessionOrder::resident_set;
+  fleet.note_changes(wanted || programs || params.placement.wait_for_home);
   if (wanted && resident) return resident->set_params(params.resident, params.order);
   if (!wanted && !resident) return;
   forget_residents();
   resident.reset();
   if (wanted) resident.emplace(params.resident, params.order, fleet, accounts);
-  fleet.note_changes(wanted);
 }
 
 // Every session begins without a place.

@@ -70,8 +70,7 @@ struct Pool::State {
   } recording;
   std::uint32_t last_turn = 0;  // ordinal of the endpoint that round-robin chose last
 
-  std::vector<EndpointId> refreshed;  // scratch, as what follows
-  std::vector<Candidate> candidates;
+  std::vector<Candidate> candidates;  // scratch
   std::vector<Endpoint*> candidate_endpoints;
   ChoiceScratch scratch;
 
@@ -107,7 +106,7 @@ struct Pool::State {
   // dispatch.cc: who goes where
   void dispatch_all(TimePoint now);
   [[nodiscard]] bool may_dispatch(TimePoint now) const;
-  void look_at_refreshed(TimePoint now);
+  void look_at_changed(TimePoint now);
   bool dispatch_next(TimePoint now);
   bool dispatch_holder(TimePoint now);
   struct Placed {
