@@ -9,7 +9,8 @@ void Pool::State::take_line(Request& request) const {
   request.size = kUncounted;
   if (params.admission.rule == AdmissionRule::kv_share) {
     request.size = request.submission.prompt_tokens;
-  } else if (programs && request.session != nullptr && !request.only) {
+  } else if (programs && request.session != nullptr && request.session->confirmed &&
+             !request.only) {
     request.size = programs->need(request);
   }
 }
@@ -34,7 +35,7 @@ void Pool::State::rejoin_program(const Request& dispatched, TimePoint now) {
 // that can be used.
 EndpointId Pool::State::home(const Request& request) const {
   const Session* session = request.session;
-  if (session == nullptr) return EndpointId::none();
+  if (session == nullptr || !session->confirmed) return EndpointId::none();
   if (programs) {
     const Endpoint* place = fleet.find(programs->place(session->key));
     const bool there = place != nullptr && place->can_serve(request.submission.model);
