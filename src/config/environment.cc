@@ -209,8 +209,10 @@ class Reader {
 
   void unknown_names() {
     std::vector<std::string> ours;
+    ours.reserve(keys_.size());
     for (const Key& key : keys_) ours.push_back(variable_of(key.path));
     std::vector<std::string> ancestors;
+    ancestors.reserve(kAncestors.size() + kSwitches.size());
     for (const Ancestor& ancestor : kAncestors) ancestors.emplace_back(ancestor.name);
     ancestors.insert(ancestors.end(), kSwitches.begin(), kSwitches.end());
     for (const auto& [name, value] : environment_) {
