@@ -21,6 +21,7 @@ enum class Form : std::uint8_t {
   timeout,   // at most zero is off
   weight,    // times FAIRNESS_PRIORITY_TOKEN_WEIGHT
   scale,     // that weight itself
+  rate,      // above zero it chooses the rule of admission, too
   ignored,   // accepted; `note` says why nothing follows from it
 };
 // What must be on for a value to mean anything.
@@ -51,6 +52,7 @@ constexpr auto kAncestors = std::to_array<Ancestor>({
     {"FAIRNESS_PRIORITY_TOKEN_WEIGHT", "", Form::scale, Needs::fairness},
     {"FAIRNESS_PRIORITY_REQUEST_NUM_WEIGHT", "expert.fairness.request_weight", Form::as_it_is,
      Needs::fairness},
+    {"FAIRNESS_MAX_QPS", "expert.admission.rate", Form::rate, Needs::fairness},
     {"FAIRNESS_PRIORITY_REFRESH_RETRIES", "", Form::ignored, Needs::nothing, kLiveKeys},
     {"FAIRNESS_REBUILD_THRESHOLD", "", Form::ignored, Needs::nothing, kLiveKeys},
     {"ACCESS_LOG_OUTPUT", "access_log.output", Form::as_it_is},
@@ -193,6 +195,11 @@ class Reader {
       return;
     }
     if (ancestor.form == Form::scale) return weigh_tokens(ancestor, value);
+    if (ancestor.form == Form::rate) {
+      const auto rate = parse_number(value);
+      if (rate && *rate <= 0) return;
+      found_.settings.push_back({"expert.admission.rule", "rate", std::string(ancestor.name)});
+    }
     std::string ours = value;
     if (ancestor.form == Form::duration || ancestor.form == Form::timeout) {
       const auto duration = parse_go_duration(value);

@@ -178,6 +178,20 @@ TEST(Environment, FairnessPriorityRequestNumWeight) {
   EXPECT_DOUBLE_EQ(fairness({{"FAIRNESS_PRIORITY_REQUEST_NUM_WEIGHT", "100"}}).request_weight, 100);
 }
 
+TEST(Environment, FairnessMaxQpsIsARateOfDispatches) {
+  const auto admission = [](std::string value) {
+    const Loaded loaded = load_variables(
+        {{"ENABLE_FAIRNESS_SCHEDULING", "true"}, {"FAIRNESS_MAX_QPS", std::move(value)}});
+    EXPECT_THAT(loaded.errors, IsEmpty());
+    EXPECT_THAT(loaded.warnings, IsEmpty());
+    return loaded.config.pool.admission;
+  };
+  EXPECT_EQ(admission("2.5").rule, core::AdmissionRule::rate);
+  EXPECT_DOUBLE_EQ(admission("2.5").rate, 2.5);
+  EXPECT_EQ(admission("0").rule, core::AdmissionRule::backpressure);
+  EXPECT_EQ(admission("-1").rule, core::AdmissionRule::backpressure);
+}
+
 TEST(Environment, OurOwnVariableWinsOverTheAncestors) {
   EXPECT_EQ(load_variables({{"SESSION_BOOST_TTL", "1s"}, {"TURNPIKE_EXPERT_BOOST_TTL", "2s"}})
                 .config.pool.order.boost.ttl,
