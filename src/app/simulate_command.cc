@@ -165,7 +165,7 @@ slowest one that finished, or its own time if longer.)");
   for (const std::string_view name : core::preset_names()) policies.emplace_back(name);
   std::string sweep_list = "\nSweeps:";
   for (const Sweep& sweep : sweeps()) {
-    sweep_list += fmt::format("\n  {:<22} {}", sweep.name, sweep.about);
+    sweep_list += fmt::format("\n  {:<24} {}", sweep.name, sweep.about);
   }
   command->footer(workload_list() + sweep_list +
                   fmt::format("\nPolicies:\n  {}", fmt::join(policies, ", ")));

@@ -21,7 +21,7 @@ std::vector<std::string> profile_names() {
 std::string workload_list() {
   std::string list = "Workloads:";
   for (const sim::Workload& workload : sim::workloads()) {
-    list += fmt::format("\n  {:<22} {}", workload.name, workload.about);
+    list += fmt::format("\n  {:<24} {}", workload.name, workload.about);
   }
   return list;
 }
