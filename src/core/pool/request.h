@@ -37,35 +37,35 @@ struct Request : Link<Request, OfQueue>,
   Session* session = nullptr;  // null: a one-shot request; alive while the request is
 
   // While it waits.
-  EndpointId only;  // the one endpoint it waits for; none: any that can take it
   TokenCount size =
-      kUncounted;  // what it takes of an endpoint's room, where admission counts tokens
+      kUncounted;   // what it takes of an endpoint's room, where admission counts tokens
+  EndpointId only;  // the one endpoint it waits for; none: any that can take it
   bool boosted = false;
+  bool rescued = false;          // it went because it had waited too long
   std::uint64_t recency = 0;     // of its session's completion, if boosted
   std::int64_t order_value = 0;  // see order_value()
   TimePoint starves_at = TimePoint::max();
-  WaitTicket ticket;     // see WaitLine
-  bool rescued = false;  // it went because it had waited too long
+  WaitTicket ticket;  // see WaitLine
   Rank rank;
 
   // While it runs.
   Lease lease;
   Endpoint* endpoint = nullptr;
-  TimePoint first_token_at = TimePoint::max();  // seen on a stream
-  bool answered = false;                        // a first token was seen or assumed
-  bool is_probe = false;
+  TimePoint first_token_at = TimePoint::max();       // seen on a stream
   TimePoint assumed_first_token = TimePoint::max();  // of an answer that is not streamed
 
   Duration inherited{0};          // its session's critical path when it was submitted
   double charged = 0.0;           // to its tenant and session so far, in weighted tokens
   std::uint64_t prefix_used = 0;  // see PrefixIndex::learn()
-  bool main_chain = false;        // it continues its session's main chain
+  bool answered = false;          // a first token was seen or assumed
+  bool is_probe = false;
+  bool main_chain = false;  // it continues its session's main chain
+  int attempt = 0;          // dispatches so far
+  int deaths = 0;           // endpoints that died of it
 
   bool in_program = false;  // counted among what runs of its session's program
   ResidentPart resident;
 
-  int attempt = 0;  // dispatches so far
-  int deaths = 0;   // endpoints that died of it
   Endpoints tried;  // those it may not be sent to again
 
   [[nodiscard]] bool dispatched() const { return static_cast<bool>(lease); }

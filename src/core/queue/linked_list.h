@@ -4,12 +4,26 @@
 
 namespace turnpike::core {
 
-// A place in one doubly linked list. An element inherits one Link per list it can be in; `List` is a tag that names the list.
+// A place in one doubly linked list. An element inherits one Link per list it can be in; `List` is a tag that names the list. A copy of
+// an element is in no list, and assigning to one leaves it where it is.
 template <typename T, typename List>
 struct Link {
+  Link() : next(self()) {}
+  Link(const Link& /*other*/) : Link() {}
+  Link& operator=(const Link& /*other*/) { return *this; }
+  ~Link() = default;
+
+  [[nodiscard]] bool linked() const { return next != static_cast<const T*>(this); }
+  void leave() {
+    previous = nullptr;
+    next = self();
+  }
+
   T* previous = nullptr;
-  T* next = nullptr;
-  bool linked = false;
+  T* next;  // itself: in no list
+
+ private:
+  T* self() { return static_cast<T*>(this); }
 };
 
 // A list of elements it does not own. Adding and removing are O(1) and allocate nothing. An element must leave before it dies.
@@ -21,12 +35,13 @@ class LinkedList {
   [[nodiscard]] T* first() const { return first_; }
   [[nodiscard]] T* last() const { return last_; }
   [[nodiscard]] static T* after(const T& element) { return link(element).next; }
-  [[nodiscard]] static bool contains(const T& element) { return link(element).linked; }
+  [[nodiscard]] static bool contains(const T& element) { return link(element).linked(); }
 
   void push_back(T& element) {
     Link<T, List>& own = link(element);
-    assert(!own.linked);
-    own = {.previous = last_, .next = nullptr, .linked = true};
+    assert(!own.linked());
+    own.previous = last_;
+    own.next = nullptr;
     (last_ == nullptr ? first_ : link(*last_).next) = &element;
     last_ = &element;
   }
@@ -34,10 +49,10 @@ class LinkedList {
   // Removes it if it is here.
   void remove(T& element) {
     Link<T, List>& own = link(element);
-    if (!own.linked) return;
+    if (!own.linked()) return;
     (own.previous == nullptr ? first_ : link(*own.previous).next) = own.next;
     (own.next == nullptr ? last_ : link(*own.next).previous) = own.previous;
-    own = {};
+    own.leave();
   }
 
  private:
