@@ -249,8 +249,9 @@ def page(file, options):
         f"Presets that fail over {FAILS_MORE * 100:.0f} % of the requests more than {DEFAULT} does are not counted here, but below. *Inherited* are the rules "
         f"of the ancestors and of plain load balancing: {', '.join(f'`{name}`' for name in INHERITED)}.", "", *table, "",
         f"Geometric means over {len(ratios['sessions_per_minute'])} workloads: {means['sessions_per_minute']:.2f} x the best other in finished "
-        f"sessions, {means['output_tokens_per_s']:.2f} x in output tokens; {means['inherited']:.2f} x the best inherited in finished "
-        f"sessions. Worst: {min(ratios['sessions_per_minute'], default=0):.2f} and {min(ratios['output_tokens_per_s'], default=0):.2f}.", "",
+        f"sessions, {means['output_tokens_per_s']:.2f} x in output tokens"
+        + (f"; {means['inherited']:.2f} x the best inherited in finished sessions" if ratios["inherited"] else "") +
+        f". Worst: {min(ratios['sessions_per_minute'], default=0):.2f} and {min(ratios['output_tokens_per_s'], default=0):.2f}.", "",
         "## Where it loses", "",
         *(losses or ["Nowhere by more than the seeds differ, in finished sessions or output tokens."]), "",
         "Presets that finish more sessions by failing others:", "", *(by_refusing(groups) or ["None."]), "",

@@ -45,6 +45,7 @@ std::vector<RunResult> run_all(std::span<const SimulationParams> runs, unsigned 
   std::vector<std::jthread> workers;
   const std::size_t count =
       std::clamp<std::size_t>(threads, 1, std::max<std::size_t>(1, runs.size()));
+  workers.reserve(count);
   for (std::size_t i = 0; i < count; ++i) workers.emplace_back(work);
   std::unique_lock lock(mutex);
   while (!all_done.wait_for(lock, kWatchInterval, [&] { return progress.done == runs.size(); })) {

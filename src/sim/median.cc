@@ -56,6 +56,7 @@ std::vector<double> median_curve(const std::vector<RunResult>& runs,
   }
   for (std::size_t i = 0; i < curve.size(); ++i) {
     std::vector<double> values;
+    values.reserve(runs.size());
     for (const RunResult& run : runs) values.push_back((run.curves.*which)[i]);
     curve[i] = middle(std::move(values));
   }
@@ -89,6 +90,7 @@ RunResult median_of(const std::vector<RunResult>& runs) {
   result.sweep = runs.front().sweep;
 
   std::vector<R::Requests> requests;
+  requests.reserve(runs.size());
   for (const R& run : runs) requests.push_back(run.requests);
   using Q = R::Requests;
   for (const auto part : {&Q::submitted, &Q::finished, &Q::rejected, &Q::timed_out, &Q::cancelled,
