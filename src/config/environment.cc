@@ -53,6 +53,8 @@ constexpr auto kAncestors = std::to_array<Ancestor>({
     {"FAIRNESS_PRIORITY_REQUEST_NUM_WEIGHT", "expert.fairness.request_weight", Form::as_it_is,
      Needs::fairness},
     {"FAIRNESS_MAX_QPS", "expert.admission.rate", Form::rate, Needs::fairness},
+    {"FAIRNESS_MAX_CONCURRENT", "", Form::ignored, Needs::nothing,
+     "accepted; requests in flight are limited per endpoint, by expert.admission.limit; unused"},
     {"FAIRNESS_PRIORITY_REFRESH_RETRIES", "", Form::ignored, Needs::nothing, kLiveKeys},
     {"FAIRNESS_REBUILD_THRESHOLD", "", Form::ignored, Needs::nothing, kLiveKeys},
     {"ACCESS_LOG_OUTPUT", "access_log.output", Form::as_it_is},

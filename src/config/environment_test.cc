@@ -178,6 +178,12 @@ TEST(Environment, FairnessPriorityRequestNumWeight) {
   EXPECT_DOUBLE_EQ(fairness({{"FAIRNESS_PRIORITY_REQUEST_NUM_WEIGHT", "100"}}).request_weight, 100);
 }
 
+TEST(Environment, FairnessMaxConcurrentIsAcceptedAndSaidToBeUnused) {
+  const Loaded loaded = load_variables({{"FAIRNESS_MAX_CONCURRENT", "8"}});
+  EXPECT_THAT(loaded.errors, IsEmpty());
+  EXPECT_THAT(loaded.warnings, ElementsAre(HasSubstr("limited per endpoint")));
+}
+
 TEST(Environment, FairnessMaxQpsIsARateOfDispatches) {
   const auto admission = [](std::string value) {
     const Loaded loaded = load_variables(
