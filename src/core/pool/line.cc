@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <cmath>
+
 #include "core/placement/scorers.h"
 #include "core/pool/state.h"
 
@@ -45,11 +48,25 @@ EndpointId Pool::State::home(const Request& request) const {
   const ModelId model = request.submission.model;
   const Endpoint* bound = fleet.find(session->endpoint);
   if (bound != nullptr && bound->can_serve(model)) return bound->spec.id;
+  // Within the load bound, counting who runs there and who waits for it: else whoever finishes soonest gets the fewest sessions, and
+  // in the end all of them wait for the slowest.
+  const auto load = [&](const Endpoint& endpoint) {
+    return static_cast<double>(endpoint.ledger.leases()) +
+           static_cast<double>(queue.waiting_at(endpoint.spec.id));
+  };
+  double total = 1;  // with this one
+  double count = 0;
+  fleet.for_each_serving(model, [&](const Endpoint& endpoint) {
+    if (!endpoint.dispatchable) return;
+    total += load(endpoint);
+    ++count;
+  });
+  const double most = std::ceil(params.placement.load_bound * total / std::max(count, 1.0));
   EndpointId drawn;
   std::uint64_t highest = 0;
   fleet.for_each_serving(model, [&](const Endpoint& endpoint) {
     const std::uint64_t weight = rendezvous_weight(session->key.value(), endpoint.name_hash);
-    if (!endpoint.dispatchable || weight <= highest) return;
+    if (!endpoint.dispatchable || weight <= highest || load(endpoint) + 1 > most) return;
     highest = weight;
     drawn = endpoint.spec.id;
   });

@@ -30,7 +30,7 @@ bool Queue::dispatched(Request& request, TimePoint now) {
   bool overtook = false;
   if (request.tried.empty()) {
     overtook = of(request).dispatched(request, now);
-    if (request.only) --waiting_for_one_;
+    if (request.only) waits_for_one(request.only, -1);
   } else {
     retries_.erase(request);
   }
@@ -47,14 +47,27 @@ void Queue::charged(TenantKey tenant) {
   for (const auto& [model, waiting] : models_) waiting->charged(tenant);
 }
 
+void Queue::waits_for_one(EndpointId endpoint, int change) {
+  waiting_for_one_ =
+      static_cast<std::size_t>(static_cast<std::ptrdiff_t>(waiting_for_one_) + change);
+  const auto count = waiting_at_.try_emplace(endpoint, 0).first;
+  count->second += change;
+  if (count->second == 0) waiting_at_.erase(count);
+}
+
+std::size_t Queue::waiting_at(EndpointId endpoint) const {
+  const auto count = waiting_at_.find(endpoint);
+  return count == waiting_at_.end() ? 0 : static_cast<std::size_t>(count->second);
+}
+
 void Queue::step_out(Request& request) {
   of(request).erase(request);
-  if (request.only) --waiting_for_one_;
+  if (request.only) waits_for_one(request.only, -1);
 }
 
 void Queue::step_in(Request& request, TimePoint now) {
   of(request).push(request, now);
-  if (request.only) ++waiting_for_one_;
+  if (request.only) waits_for_one(request.only, 1);
 }
 
 ModelQueue* Queue::find(ModelId model) const {

@@ -44,6 +44,8 @@ class Queue {
   void step_in(Request& request, TimePoint now);
   // First attempts that wait for one endpoint, whichever.
   [[nodiscard]] std::size_t waiting_for_one() const { return waiting_for_one_; }
+  // Those that wait for this one.
+  [[nodiscard]] std::size_t waiting_at(EndpointId endpoint) const;
 
   // The best first attempt that can go. `opening_of(model)`: for those that any endpoint may take; `opening_at(endpoint)`: for those
   // that wait for one.
@@ -77,6 +79,7 @@ class Queue {
 
  private:
   ModelQueue& enter(Request& request);
+  void waits_for_one(EndpointId endpoint, int change);
   void leave(Request& request, WaitLine::End end);
   ModelQueue& of(const Request& request) const;
 
@@ -87,6 +90,7 @@ class Queue {
   LinkedList<Request, OfQueue> by_wait_;
   LinkedList<Request, OfNewcomers> newcomers_;
   std::size_t waiting_for_one_ = 0;
+  absl::flat_hash_map<EndpointId, int> waiting_at_;
   QueueLoad load_;
   absl::flat_hash_map<TenantKey, QueueLoad> tenants_;
 };
