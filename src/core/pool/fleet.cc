@@ -49,9 +49,13 @@ Endpoint& Fleet::adopt(std::unique_ptr<Endpoint> endpoint, TimePoint now) {
   e.dispatchable = e.calm = e.counted = e.counted_well = e.noted = false;
   e.wake = TimePoint::max();
   if (!e.prefixes) e.prefixes.emplace(params_->prefix.max_bytes);
-  if (free_slots_.empty()) free_slots_.push_back(static_cast<std::uint32_t>(endpoints_.size()));
+  if (free_slots_.empty()) {
+    free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
+    slots_.push_back(nullptr);
+  }
   e.slot = free_slots_.back();
   free_slots_.pop_back();
+  slots_[e.slot] = &e;
   e.prefixes->tell(&prefix_holders_, e.slot);
   std::ranges::sort(e.spec.models);
   by_id_[e.spec.id] = &e;
@@ -84,6 +88,7 @@ void Fleet::bury(Endpoint& endpoint) {
   if (!endpoint.removed || endpoint.ledger.leases() > 0) return;
   set_wake(endpoint, TimePoint::max());
   endpoint.prefixes->tell(nullptr, 0);
+  slots_[endpoint.slot] = nullptr;
   free_slots_.push_back(endpoint.slot);
   const EndpointId id = endpoint.spec.id;
   by_id_.erase(id);

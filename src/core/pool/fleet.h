@@ -89,6 +89,7 @@ class Fleet {
 
   // Which endpoints hold which prefixes; they are known there by Endpoint::slot.
   [[nodiscard]] const PrefixHolders& prefix_holders() const { return prefix_holders_; }
+  [[nodiscard]] Endpoint& at_slot(std::uint32_t slot) const { return *slots_[slot]; }
   // Endpoints of which anything may have changed since the last call, each once, if somebody wants to know.
   void note_changes(bool wanted);
   void note_change(Endpoint& endpoint);
@@ -130,6 +131,7 @@ class Fleet {
   const PoolParams* params_;
   PrefixHolders prefix_holders_;
   std::map<EndpointId, std::unique_ptr<Endpoint>> endpoints_;
+  std::vector<Endpoint*> slots_;  // null where the endpoint has gone
   std::vector<std::uint32_t> free_slots_;
   std::vector<EndpointId> changed_;
   bool notes_changes_ = false;

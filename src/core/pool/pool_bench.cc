@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "base/random.h"
@@ -12,6 +14,7 @@ namespace turnpike::core {
 namespace {
 
 constexpr int kRunningPerEndpoint = 16;
+constexpr int kIterations = 20'000;
 
 Submission request(std::uint64_t id, std::uint64_t session, ModelId model) {
   return {.id = RequestId(id),
@@ -121,6 +124,104 @@ void idle(benchmark::State& state) {
   }
 }
 BENCHMARK(idle)->ArgName("endpoints")->Arg(1)->Arg(10)->Arg(100)->Arg(1'000);
+
+// Every preset under a load that it cannot take: 10 000 requests wait (where it lets any wait), 1000 endpoints are full, a million
+// sessions are remembered. `blocks`: of the prompts' fingerprints, the first four the same for all; 0: none are sent.
+void every_preset(benchmark::State& state, std::string_view name, std::uint32_t endpoints,
+                  std::uint64_t queued, std::uint64_t sessions, std::size_t blocks) {
+  constexpr TokenCount kPrompt(20'000);
+  PoolParams params = *preset(name);
+  params.limits = {.max_requests = 1'000'000,
+                   .max_bytes = ByteCount(std::int64_t{1} << 40),
+                   .max_tenant_requests = 1'000'000};
+  params.waits.queue_timeout = kForever;
+  params.resident.max_wait = kForever;
+  params.retry = {};
+  Pool pool(params);
+  TimePoint now{std::chrono::hours(1)};
+  for (std::uint32_t e = 0; e < endpoints; ++e) {
+    pool.add_endpoint({.id = EndpointId(e),
+                       .name = std::to_string(e),
+                       .models = {ModelId(1)},
+                       .capacity = TokenCount(300'000)},
+                      now);
+  }
+  std::uint64_t id = 0;
+  const auto submission = [&](std::uint64_t session) {
+    Submission made = request(++id, session + 1, ModelId(1));
+    made.prompt_tokens = kPrompt;
+    for (std::uint64_t i = 0; i < blocks; ++i)
+      made.blocks.push_back(mix64(i < 4 ? i : session * 1000 + i));
+    return made;
+  };
+  std::vector<RequestId> running;
+  const auto look = [&] {
+    for (const Decision& decision : pool.take_decisions()) {
+      if (const auto* d = std::get_if<Dispatch>(&decision)) running.push_back(d->request);
+    }
+  };
+  const Settlement done{.usage = {.prompt_tokens = kPrompt, .output_tokens = TokenCount(200)}};
+  for (std::uint64_t s = 0; s < sessions; ++s) {
+    now += std::chrono::microseconds(10);
+    Submission first = submission(s);
+    first.prompt_tokens = TokenCount(100);
+    pool.submit(first, now);
+    look();
+    while (!running.empty()) {
+      pool.settle(running.back(), done, now);
+      running.pop_back();
+      look();
+    }
+  }
+  now += std::chrono::minutes(5);
+  pool.advance(now);
+  Random random(1);
+  const auto full = [&] {
+    return params.admission.rule == AdmissionRule::none
+               ? running.size() >= std::size_t{endpoints} * kRunningPerEndpoint
+               : pool.view(now).queued >= queued;
+  };
+  for (std::uint64_t n = 0; n % 100 != 0 || !full(); ++n) {
+    pool.submit(submission(random.below(sessions)), now);
+    look();
+  }
+  // Making a request is the driver's affair.
+  std::vector<Submission> prepared;
+  for (int i = 0; i < kIterations; ++i) prepared.push_back(submission(random.below(sessions)));
+  std::size_t next = 0;
+  for (auto _ : state) {
+    now += std::chrono::microseconds(100);
+    const std::size_t chosen = random.below(running.size());
+    const RequestId ended = running[chosen];
+    running[chosen] = running.back();
+    running.pop_back();
+    pool.settle(ended, done, now);
+    look();
+    pool.submit(prepared[next++], now);
+    look();
+    if (const auto deadline = pool.next_deadline(); deadline && *deadline <= now) pool.advance(now);
+  }
+  state.counters["queued"] = static_cast<double>(pool.view(now).queued);
+  state.counters["running"] = static_cast<double>(running.size());
+}
+
+// Registered when the program starts, one for each name.
+const bool registered = [] {
+  for (const std::string_view name : preset_names()) {
+    for (const auto& [endpoints, queued, sessions, blocks] :
+         {std::tuple(1'000U, 1'000U, 10'000U, 0U), std::tuple(1'000U, 10'000U, 1'000'000U, 0U),
+          std::tuple(1'000U, 10'000U, 10'000U, 20U)}) {
+      const std::string title =
+          "preset/" + std::string(name) + "/endpoints:" + std::to_string(endpoints) +
+          "/queued:" + std::to_string(queued) + "/sessions:" + std::to_string(sessions) +
+          "/blocks:" + std::to_string(blocks);
+      benchmark::RegisterBenchmark(title.c_str(), [=](benchmark::State& state) {
+        every_preset(state, name, endpoints, queued, sessions, blocks);
+      })->Iterations(kIterations);
+    }
+  }
+  return true;
+}();
 
 }  // namespace
 }  // namespace turnpike::core

@@ -63,6 +63,8 @@ class HeldParts {
   [[nodiscard]] std::size_t of(std::uint32_t endpoint) const {
     return endpoint < held_.size() ? held_[endpoint] : 0;
   }
+  // Those that hold some, most first.
+  [[nodiscard]] std::span<const std::uint32_t> found() const { return found_; }
 
  private:
   std::vector<std::uint32_t> held_;  // by endpoint

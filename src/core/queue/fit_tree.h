@@ -25,18 +25,21 @@ class FitTree {
     node->element = element;
     auto [before, after] = split(std::move(root_), rank);
     root_ = join(join(std::move(before), std::move(node)), std::move(after));
-    ++count_;
+    if (count_++ == 0 || rank < first_rank_) first_rank_ = rank;
   }
 
   void erase(const Rank& rank) {
-    if (erase_in(root_, rank)) --count_;
+    if (!erase_in(root_, rank)) return;
+    --count_;
+    if (rank == first_rank_ && root_ != nullptr) first_rank_ = first_node()->rank;
   }
 
   [[nodiscard]] T* first() const {
-    const Node* node = root_.get();
-    while (node != nullptr && node->left != nullptr) node = node->left.get();
+    const Node* node = first_node();
     return node == nullptr ? nullptr : node->element;
   }
+  // Its rank, O(1); the tree is not empty.
+  [[nodiscard]] const Rank& first_rank() const { return first_rank_; }
   // The first whose size is at most `most`, after `after` if that is given.
   [[nodiscard]] T* first_fitting(std::int64_t most, const Rank* after = nullptr) const {
     return fitting_in(root_.get(), most, after);
@@ -82,6 +85,12 @@ class FitTree {
       }
     }
   };
+
+  [[nodiscard]] const Node* first_node() const {
+    const Node* node = root_.get();
+    while (node != nullptr && node->left != nullptr) node = node->left.get();
+    return node;
+  }
 
   static std::pair<Link, Link> split(Link node, const Rank& rank) {
     if (node == nullptr) return {};
@@ -132,6 +141,7 @@ class FitTree {
   }
 
   Link root_;
+  Rank first_rank_;
   std::size_t count_ = 0;
 };
 

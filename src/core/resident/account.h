@@ -49,6 +49,7 @@ struct ResidentAccount {
   FitTree<Request> bound;  // others that wait for this endpoint, because it holds their context
 
   // Kept by ResidentSet for finding endpoints fast.
+  std::uint64_t weighing = 0;  // in which it was considered last
   bool stirred = false;  // something changed here since it was last found that nobody can go here
   double listed_room =
       -1;  // under which it stands in the list of those with room; negative: it does not

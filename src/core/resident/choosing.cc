@@ -15,6 +15,8 @@ namespace {
 
 constexpr int kTries = 8;  // that fit by the least they may need, and are looked at closely
 constexpr double kNoLimit = 1e15;
+// Places are weighed among so many of those that hold most of the prompt and so many of those with most room.
+constexpr std::size_t kMostWeighed = 64;
 
 bool serves(const Endpoint& endpoint, ModelId model) {
   return std::ranges::binary_search(endpoint.spec.models, model);
@@ -61,9 +63,9 @@ void ResidentSet::list_room(Endpoint& endpoint, TimePoint now) {
   if (usable(endpoint, now) && &endpoint != seat_.endpoint && has_slot(endpoint))
     space = is_alone(endpoint) ? kNoLimit : std::max(-1.0, room(endpoint, 0, false));
   if (space == own.listed_room) return;
-  if (own.listed_room >= 0) by_room_.erase({own.listed_room, endpoint.spec.id});
+  if (own.listed_room >= 0) by_room_.erase({own.listed_room, endpoint.spec.id, &endpoint});
   own.listed_room = space;
-  if (space >= 0) by_room_.emplace(space, endpoint.spec.id);
+  if (space >= 0) by_room_.insert({space, endpoint.spec.id, &endpoint});
 }
 
 ResidentSet::Choice ResidentSet::next(TimePoint now) {
@@ -118,21 +120,23 @@ ResidentSet::Choice ResidentSet::next_other(TimePoint now) {
     request->resident.fresh = false;
     return true;
   });
-  std::erase_if(stirred_, [&](EndpointId id) {
-    Endpoint* endpoint = fleet_->find(id);
-    if (endpoint == nullptr) return true;
-    Request* request = first_that_fits(*endpoint, now);
+  // Where many have changed at once, the order is kept among a few of them at a time.
+  constexpr std::size_t kAtOnce = 8;
+  for (std::size_t i = 0; i < stirred_.size() && i < kAtOnce;) {
+    Endpoint* endpoint = fleet_->find(stirred_[i]);
+    Request* request = endpoint == nullptr ? nullptr : first_that_fits(*endpoint, now);
     if (request == nullptr) {
-      endpoint->account->stirred = false;
-      return true;
+      if (endpoint != nullptr) endpoint->account->stirred = false;
+      stirred_[i] = stirred_.back();
+      stirred_.pop_back();
+      continue;
     }
-    if (best.request == nullptr || goes_before(*request, *best.request)) {
-      const bool free = request->resident.line == ResidentLine::free;
-      best = free ? best_place(*request, now) : Choice{.request = request, .endpoint = endpoint};
-      if (best.endpoint == nullptr) best = {.request = request, .endpoint = endpoint};
-    }
-    return false;
-  });
+    ++i;
+    if (best.request != nullptr && !goes_before(*request, *best.request)) continue;
+    const bool free = request->resident.line == ResidentLine::free;
+    best = free ? best_place(*request, now) : Choice{.request = request, .endpoint = endpoint};
+    if (best.endpoint == nullptr) best = {.request = request, .endpoint = endpoint};
+  }
   if (best.request != nullptr && best.request->resident.by_real_deadline) best.why = Why::deadline;
   return best;
 }
@@ -146,6 +150,7 @@ Request* ResidentSet::first_that_fits(Endpoint& endpoint, TimePoint now) {
     const auto lines = free_.find(model);
     if (lines == free_.end()) continue;
     for (const auto& [tenant, line] : lines->second) {
+      if (best != nullptr && !may_go_before(tenant, line, *best)) continue;
       if (line.least() > most || shares_.exceeds(tenant, total_capacity_)) continue;
       Request* request = first_in(line, endpoint, most, now);
       if (request != nullptr && (best == nullptr || goes_before(*request, *best))) best = request;
@@ -176,6 +181,15 @@ bool ResidentSet::goes_before(const Request& a, const Request& b) const {
   return of_a != of_b ? of_a < of_b : x.rank < y.rank;
 }
 
+// Whether anything of the line can go before `other`.
+bool ResidentSet::may_go_before(TenantKey tenant, const Line& line, const Request& other) const {
+  if (order_params_.tenants == TenantOrder::none || tenant == other.submission.tenant ||
+      line.first_rank().tier != other.resident.rank.tier)
+    return line.first_rank() < other.resident.rank;
+  return tenants_->usage(order_params_.tenants, tenant) <=
+         tenants_->usage(order_params_.tenants, other.submission.tenant);
+}
+
 bool ResidentSet::exceeds_share(const Request& request) const {
   return shares_.exceeds(request.submission.tenant, total_capacity_);
 }
@@ -187,21 +201,35 @@ ResidentSet::Choice ResidentSet::best_place(Request& request, TimePoint now) {
   const double per_block = blocks.empty() ? 0.0 : prompt / static_cast<double>(blocks.size());
   const std::uint64_t subject =
       request.session == nullptr ? request.submission.id.value() : request.session->key.value();
-  if (by_room_.empty() || by_room_.rbegin()->first < static_cast<double>(request.resident.need))
+  if (by_room_.empty() || by_room_.rbegin()->room < static_cast<double>(request.resident.need))
     return {.request = &request};
 
   held_.find(fleet_->prefix_holders(), blocks);
   weighed_.clear();
-  for (auto entry = by_room_.rbegin(); entry != by_room_.rend(); ++entry) {
-    if (entry->first < static_cast<double>(request.resident.need)) break;
-    Endpoint& endpoint = *fleet_->find(entry->second);
-    if (!serves(endpoint, request.submission.model)) continue;
+  ++weighings_;
+  const auto weigh = [&](Endpoint& endpoint) {
+    if (std::exchange(endpoint.account->weighing, weighings_) == weighings_) return;
+    if (!serves(endpoint, request.submission.model)) return;
     const double uncached = prompt - per_block * static_cast<double>(held_.of(endpoint.slot));
     const double cost = (uncached + endpoint.ledger.backlog().as_double()) *
                         (endpoint.ledger.leases() + 1) * endpoint.ledger.seconds_per_token();
     weighed_.push_back({.cost = cost,
                         .attraction = rendezvous_weight(subject, endpoint.name_hash),
                         .endpoint = &endpoint});
+  };
+  const auto enough = [&] { return weighed_.size() >= kMostWeighed; };
+  for (const std::uint32_t slot : held_.found()) {
+    Endpoint& endpoint = fleet_->at_slot(slot);
+    const bool fits = endpoint.account != nullptr &&
+                      endpoint.account->listed_room >= static_cast<double>(request.resident.need);
+    if (fits) weigh(endpoint);
+    if (enough()) break;
+  }
+  const std::size_t holders = weighed_.size();
+  for (auto entry = by_room_.rbegin(); entry != by_room_.rend(); ++entry) {
+    if (entry->room < static_cast<double>(request.resident.need)) break;
+    weigh(*entry->endpoint);
+    if (weighed_.size() >= holders + kMostWeighed) break;
   }
   // Whether one admits it is worth knowing only of the best.
   const auto worse = [](const Weighed& a, const Weighed& b) {

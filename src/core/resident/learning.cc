@@ -258,7 +258,7 @@ std::string ResidentSet::broken_invariant(TimePoint now) const {
     if (own->running < -1.0 || own->running_whole < -1.0) return "running tokens below zero";
     if (endpoint->ledger.leases() == 0 && own->running > 1.0) return "tokens run without a lease";
     if (own->capacity <= 0) return "no capacity";
-    if (own->listed_room >= 0 && !by_room_.contains({own->listed_room, id}))
+    if (own->listed_room >= 0 && !by_room_.contains({own->listed_room, id, endpoint.get()}))
       return "the list of those with room is wrong";
   }
   if (expiring != expiries_.size()) return "places end that nobody has";

@@ -326,7 +326,7 @@ void ResidentSet::lose(Endpoint& endpoint) {
     rank(*request, request->submission.prompt_tokens);
     join_others(*request, nullptr);
   }
-  if (own.listed_room >= 0) by_room_.erase({own.listed_room, endpoint.spec.id});
+  if (own.listed_room >= 0) by_room_.erase({own.listed_room, endpoint.spec.id, &endpoint});
   own.listed_room = -1;
 }
 

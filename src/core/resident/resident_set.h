@@ -117,6 +117,15 @@ class ResidentSet {
     std::uint64_t attraction = 0;
     Endpoint* endpoint = nullptr;
   };
+  struct Listed {
+    double room = 0;
+    EndpointId id;
+    Endpoint* endpoint = nullptr;
+
+    friend bool operator<(const Listed& a, const Listed& b) {
+      return std::pair(a.room, a.id) < std::pair(b.room, b.id);
+    }
+  };
   using Line = FitTree<Request>;
 
   [[nodiscard]] std::string waits_in_vain(TimePoint now) const;
@@ -158,6 +167,7 @@ class ResidentSet {
   Request* first_that_fits(Endpoint& endpoint, TimePoint now);
   Request* first_in(const Line& line, Endpoint& endpoint, std::int64_t most, TimePoint now) const;
   [[nodiscard]] bool goes_before(const Request& a, const Request& b) const;
+  [[nodiscard]] bool may_go_before(TenantKey tenant, const Line& line, const Request& other) const;
   [[nodiscard]] bool exceeds_share(const Request& request) const;
   Choice best_place(Request& request, TimePoint now);
   bool give_seat(TimePoint now);
@@ -177,10 +187,11 @@ class ResidentSet {
 
   std::vector<EndpointId> stirred_;
   std::vector<Request*> fresh_;
-  absl::btree_set<std::pair<double, EndpointId>> by_room_;
+  absl::btree_set<Listed> by_room_;  // endpoints with room
   bool stir_all_ = true;
   HeldParts held_;  // scratch
   std::vector<Weighed> weighed_;
+  std::uint64_t weighings_ = 0;
 
   MovingMean reserve_{512.0, 0.02};  // output tokens of an answer
   MovingMean growth_{0.0, 0.01};     // g: what a turn adds to its session's context
