@@ -91,8 +91,8 @@ void Ledger::leave_backlog(const Lease& lease, TimePoint now, bool measured) {
   if (!measured) return;
   if (lease.uncached_.value() >= kTellingPrompt) {
     const Duration prefill = now - std::max(lease.taken_at_, last_first_token_);
-    const double sample = std::max(0.0, to_seconds(prefill)) / lease.uncached_.as_double();
-    seconds_per_token_ += kPrefillWeight * (sample - seconds_per_token_);
+    prefill_seconds_ += kPrefillWeight * (std::max(0.0, to_seconds(prefill)) - prefill_seconds_);
+    prefill_tokens_ += kPrefillWeight * (lease.uncached_.as_double() - prefill_tokens_);
   }
   last_first_token_ = now;
 }

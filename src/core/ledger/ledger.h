@@ -71,12 +71,13 @@ class Ledger {
   [[nodiscard]] int slots(TimePoint now) const;
   // Configured, else reported; 0: unknown.
   [[nodiscard]] TokenCount capacity() const;
-  // Seconds of prefill per uncached token: moving mean (weight 0.05) over streamed first tokens of prompts with at least 256
-  // uncached tokens, of (first token - the later of dispatch and previous first token there) / uncached.
-  [[nodiscard]] double seconds_per_token() const { return seconds_per_token_; }
+  // Seconds of prefill per uncached token: the moving mean (weight 0.05) of (first token - the later of dispatch and previous first
+  // token there) over that of the uncached tokens, at streamed first tokens of prompts with at least 256 of them. A mean of the
+  // ratios would be ruled by short prompts, which wait for a step whatever their length.
+  [[nodiscard]] double seconds_per_token() const { return prefill_seconds_ / prefill_tokens_; }
   // Time until a prompt dispatched now would be computed, as far as is known.
   [[nodiscard]] Duration backlog_time() const {
-    return from_seconds(backlog_.as_double() * seconds_per_token_);
+    return from_seconds(backlog_.as_double() * seconds_per_token());
   }
 
  private:
@@ -104,7 +105,8 @@ class Ledger {
   std::deque<Movement> movements_;
   int dispatched_ = 0;
   int settled_ = 0;
-  double seconds_per_token_ = 1e-4;
+  double prefill_tokens_ = 2048;
+  double prefill_seconds_ = 2048 * 1e-4;
   TimePoint last_first_token_{};
   TimePoint latest_{};  // the last time heard of, for leases that end by being destroyed
 };

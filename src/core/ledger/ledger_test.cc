@@ -85,7 +85,22 @@ TEST(Ledger, PrefillSpeedIgnoresShortPromptsAndQueueingBehindAnother) {
   EXPECT_DOUBLE_EQ(ledger.seconds_per_token(), 1e-4);
   Lease behind = ledger.take(TokenCount(1000), TokenCount(1000), at(0));
   behind.first_token(at(10), true);  // it was computed from 9 s on
-  EXPECT_NEAR(ledger.seconds_per_token(), 1e-4 + 0.05 * (1e-3 - 1e-4), 1e-12);
+  const double seconds = 0.2048 + 0.05 * (1.0 - 0.2048);
+  const double tokens = 2048 + 0.05 * (1000 - 2048);
+  EXPECT_NEAR(ledger.seconds_per_token(), seconds / tokens, 1e-12);
+}
+
+// A prompt of 300 tokens waits for a step as one of 3000 does.
+TEST(Ledger, PrefillSpeedIsNotRuledByPromptsThatAreShort) {
+  Ledger ledger(0, TokenCount(0));
+  TimePoint now = at(0);
+  for (int i = 0; i < 200; ++i) {
+    const TokenCount prompt(i % 2 == 0 ? 300 : 3000);
+    Lease lease = ledger.take(prompt, prompt, now);
+    now += std::chrono::milliseconds(i % 2 == 0 ? 30 : 60);
+    lease.first_token(now, true);
+  }
+  EXPECT_NEAR(ledger.seconds_per_token(), 90e-3 / 3300, 2e-6);
 }
 
 }  // namespace

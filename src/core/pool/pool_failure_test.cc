@@ -337,7 +337,8 @@ TEST(FirstToken, TeachesTheSpeedOfPrefill) {
   pool.submit(1, {.prompt = 1000});
   pool.pass(seconds(1));
   pool.first_token(1);
-  EXPECT_NEAR(pool.endpoint_view(1).seconds_per_token, 1e-4 + 0.05 * (1e-3 - 1e-4), 1e-9);
+  const double seconds = 0.2048 + 0.05 * (1.0 - 0.2048);
+  EXPECT_NEAR(pool.endpoint_view(1).seconds_per_token, seconds / (2048 - 0.05 * 1048), 1e-9);
 }
 
 TEST(Absorb, MergesQueuesByArrivalAndKeepsLedgers) {

@@ -17,7 +17,7 @@ struct ResidentParams {
   // bounds between which it is learned. It decides for how long an idle session keeps its place.
   double worth_start = 0.35;
   double worth_min = 0.2;
-  double worth_max = 0.7;
+  double worth_max = 0.5;
   double hold_start = 10.0;  // seconds an idle session keeps its place before enough is known
   double hold_max = 20.0;    // and at most
   double backlog_target =
