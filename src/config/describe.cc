@@ -476,7 +476,7 @@ std::vector<Key> describe(Config& c) {
        {0, 1}},
       {"expert.prefix.max_bytes",
        &p.prefix.max_bytes,
-       "Memory for what one endpoint probably holds, 64 bytes a block of 1 KiB: too small and old "
+       "Memory for what one endpoint probably holds, 112 bytes a block of 1 KiB: too small and old "
        "sessions are placed as if new.",
        {4096, 1e11}},
       {"expert.prefix.max_blocks",

@@ -27,14 +27,17 @@ class PrefixHolders {
   template <typename Visit>
   void for_each(std::span<const std::uint64_t> blocks, Visit visit) const {
     for (std::size_t held = longest(blocks); held > 0;) {
-      const Endpoints& these = holders_.find(blocks[held - 1])->second;
-      for (const std::uint32_t endpoint : these) visit(endpoint, held);
-      // Whoever holds a block holds all before it: find the last block that more endpoints hold.
+      const auto these = holders_.find(blocks[held - 1]);
+      if (these == holders_.end()) return;
+      for (const std::uint32_t endpoint : these->second) visit(endpoint, held);
+      // Whoever holds a block holds all before it: find the last block that more endpoints hold. Blocks that are no chain (what a
+      // peer sends is not believed to be one) give a wrong number, nothing worse.
       std::size_t fewer = held;
       held = 0;
       while (fewer - held > 1) {
         const std::size_t middle = held + (fewer - held) / 2;
-        const bool more = holders_.find(blocks[middle - 1])->second.size() > these.size();
+        const auto there = holders_.find(blocks[middle - 1]);
+        const bool more = there != holders_.end() && there->second.size() > these->second.size();
         (more ? held : fewer) = middle;
       }
     }

@@ -55,5 +55,25 @@ TEST(PrefixHolders, KnowWhatEveryIndexHoldsWhateverHappensToThem) {
   EXPECT_EQ(holders.blocks(), 0U);
 }
 
+// A gateway cannot know that the blocks it is given are chains.
+TEST(PrefixHolders, SurviveBlocksThatAreNoChain) {
+  PrefixHolders holders;
+  PrefixIndex one(1 << 16);
+  PrefixIndex other(1 << 16);
+  one.tell(&holders, 0);
+  other.tell(&holders, 1);
+  HeldParts parts;
+  Random random(9);
+  std::vector<std::uint64_t> blocks;
+  for (int i = 0; i < 20'000; ++i) {
+    blocks.clear();
+    for (std::uint64_t n = random.below(8); n > 0; --n) blocks.push_back(random.below(12));
+    parts.find(holders, blocks);
+    EXPECT_LE(parts.of(0), blocks.size());
+    (i % 2 == 0 ? one : other).learn(blocks, random.below(3), 100);
+    if (random.below(50) == 0) one.lost(random.below(1000));
+  }
+}
+
 }  // namespace
 }  // namespace turnpike::core

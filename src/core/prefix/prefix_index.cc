@@ -46,31 +46,32 @@ std::uint64_t PrefixIndex::learn(std::span<const std::uint64_t> blocks, std::uin
   ++clock_;
   Place parent = 0;
   std::uint64_t used_before = 0;
+  bool relink = false;
   if (known > 0) {
     parent = nodes_.find(blocks[known - 1])->second;
     Node& tail = slots_[parent];
     if (tail.owner != owner) mark_shared(parent);
     used_before = tail.used;
     tail.used = clock_;
-    if (tail.children == 0) {
-      unlink(parent);
-      if (known == blocks.size()) link_newest(parent);
-    }
+    relink = tail.children == 0;
+    if (relink) unlink(parent);
   }
+  std::size_t grown = 0;
   for (std::size_t i = known; i < blocks.size(); ++i) {
     if (free_.empty()) {
       slots_.emplace_back();
       free_.push_back(static_cast<Place>(slots_.size() - 1));
     }
     const Place place = free_.back();
+    if (!nodes_.try_emplace(blocks[i], place).second) break;  // no chain: what was there stays
     free_.pop_back();
     slots_[place] = {.hash = blocks[i], .used = clock_, .owner = owner, .parent = parent};
     if (parent != 0) ++slots_[parent].children;
-    nodes_.emplace(blocks[i], place);
     if (holders_ != nullptr) holders_->add(blocks[i], endpoint_);
     parent = place;
-    if (i + 1 == blocks.size()) link_newest(place);
+    ++grown;
   }
+  if (grown > 0 || relink) link_newest(parent);  // the last of them is a leaf
   while (nodes_.size() > max_blocks_) evict_oldest();
   return used_before;
 }
