@@ -17,9 +17,9 @@ std::string Pool::State::broken_invariant(TimePoint now) {
   std::map<const Endpoint*, int> leases;
   std::map<const Endpoint*, TokenCount> contexts;
   std::map<const Session*, std::pair<int, int>> of_session;
-  for (const auto& [id, number] : numbers) {
+  for (const Number number : numbers) {
     const Request& request = requests[number];
-    failed_before += request.tried.empty() ? 0 : 1;
+    failed_before += request.is_retry() ? 1 : 0;
     auto& [running, waiting] = of_session[request.session];
     if (!request.dispatched()) {
       ++queued;
@@ -29,9 +29,10 @@ std::string Pool::State::broken_invariant(TimePoint now) {
     }
     ++dispatched;
     ++running;
-    ++leases[request.endpoint];
-    contexts[request.endpoint] += request.submission.prompt_tokens;
-    if (std::ranges::find(request.tried, request.endpoint->spec.id) != request.tried.end()) {
+    ++leases[request.running->endpoint];
+    contexts[request.running->endpoint] += request.submission.prompt_tokens;
+    const auto tried = request.tried();
+    if (std::ranges::find(tried, request.running->endpoint->spec.id) != tried.end()) {
       return "a request runs where it has failed";
     }
   }

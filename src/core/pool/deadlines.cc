@@ -62,11 +62,11 @@ void Pool::State::expire_programs(TimePoint now) {
 
 void Pool::State::assume_first_tokens(TimePoint now) {
   while (!assumed_first_tokens.empty() && assumed_first_tokens.begin()->first <= now) {
-    Request& request = requests[assumed_first_tokens.begin()->second];
+    RunningPart& running = *requests[assumed_first_tokens.begin()->second].running;
     assumed_first_tokens.erase(assumed_first_tokens.begin());
-    request.assumed_first_token = TimePoint::max();
-    request.answered = true;
-    request.lease.first_token(now, false);
+    running.assumed_first_token = TimePoint::max();
+    running.answered = true;
+    running.lease.first_token(now, false);
   }
 }
 

@@ -80,7 +80,7 @@ bool Pool::State::dispatch_holder(TimePoint now) {
     }
     const bool serves =
         std::ranges::binary_search(endpoint->spec.models, request->submission.model);
-    if (!serves || !request->tried.empty() || !fleet.has_held_room(*endpoint, now)) {
+    if (!serves || request->is_retry() || !fleet.has_held_room(*endpoint, now)) {
       ++i;
       continue;
     }
@@ -161,9 +161,11 @@ void Pool::State::dispatch(Request& request, Endpoint& endpoint, TimePoint now,
                            const Weighing& weighing, std::optional<Why> given) {
   const Explanation explanation = explain(request, endpoint, weighing);
   request.ticket = {};
-  request.lease = endpoint.ledger.take(request.submission.prompt_tokens, explanation.uncached, now);
-  request.endpoint = &endpoint;
-  request.is_probe = endpoint.breaker.state(now) == BreakerState::half_open;
+  request.running = std::make_unique<RunningPart>();
+  RunningPart& running = *request.running;
+  running.lease = endpoint.ledger.take(request.submission.prompt_tokens, explanation.uncached, now);
+  running.endpoint = &endpoint;
+  running.is_probe = endpoint.breaker.state(now) == BreakerState::half_open;
   endpoint.breaker.request_sent(now);
   ++request.attempt;
   ++endpoint.dispatched;
@@ -179,8 +181,9 @@ void Pool::State::dispatch(Request& request, Endpoint& endpoint, TimePoint now,
   }
   turn_started(request, endpoint, now);
   if (endpoint.prefixes && !params.prefix.learn_at_end)
-    request.prefix_used = endpoint.prefixes->learn(counted_blocks(request), owner_of(request),
-                                                   request.submission.prompt_tokens.as_double());
+    running.prefix_used =
+        endpoint.prefixes->learn(counted_blocks(request), request.submission.owner,
+                                 request.submission.prompt_tokens.as_double());
   if (resident) resident->dispatched(request, endpoint, now);
   if (programs) {
     const Session* session = request.session;
@@ -190,9 +193,8 @@ void Pool::State::dispatch(Request& request, Endpoint& endpoint, TimePoint now,
     rejoin_program(request, now);
   }
   if (!request.submission.streaming) {
-    request.assumed_first_token = now + endpoint.ledger.backlog_time();
-    assumed_first_tokens.emplace(request.assumed_first_token,
-                                 numbers.find(request.submission.id)->second);
+    running.assumed_first_token = now + endpoint.ledger.backlog_time();
+    assumed_first_tokens.emplace(running.assumed_first_token, *numbers.find(request.submission.id));
   }
   fleet.refresh(endpoint, now);
 

@@ -4,19 +4,12 @@
 
 namespace turnpike::core {
 
-// Whose prompt it is, for telling shared prefixes: siblings of one root count as one session.
-std::uint64_t Pool::State::owner_of(const Request& request) {
-  const Submission& submission = request.submission;
-  if (submission.parent) return submission.parent.value();
-  return submission.session ? submission.session.value() : submission.id.value();
-}
-
 std::span<const std::uint64_t> Pool::State::counted_blocks(const Request& request) const {
-  const std::vector<std::uint64_t>& blocks = request.submission.blocks;
+  const std::span<const std::uint64_t> blocks(request.submission.blocks);
   const std::size_t count = params.prefix.max_blocks == 0
                                 ? blocks.size()
                                 : std::min(blocks.size(), params.prefix.max_blocks);
-  return {blocks.data(), count};
+  return blocks.first(count);
 }
 
 // What an endpoint would have to compute of the prompt. With a fingerprint: what follows the part it probably holds; without one:
@@ -55,12 +48,13 @@ void Pool::State::correct_prefixes(const Request& request, Endpoint& endpoint,
                                    const Settlement& settlement) const {
   if (request.submission.blocks.empty()) return;
   if (params.prefix.learn_at_end && settlement.ending == Ending::finished) {
-    endpoint.prefixes->learn(counted_blocks(request), owner_of(request),
+    endpoint.prefixes->learn(counted_blocks(request), request.submission.owner,
                              request.submission.prompt_tokens.as_double());
   }
-  if (!settlement.usage.cached_tokens || request.prefix_used == 0) return;
-  const TokenCount expected = request.submission.prompt_tokens - request.lease.uncached();
-  if (*settlement.usage.cached_tokens * 2 < expected) endpoint.prefixes->lost(request.prefix_used);
+  if (!settlement.usage.cached_tokens || request.running->prefix_used == 0) return;
+  const TokenCount expected = request.submission.prompt_tokens - request.running->lease.uncached();
+  if (*settlement.usage.cached_tokens * 2 < expected)
+    endpoint.prefixes->lost(request.running->prefix_used);
 }
 
 // Until `ahead` tokens of prompts have been dispatched at the rate of the last minute; nothing while there is no rate.

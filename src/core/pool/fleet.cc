@@ -161,9 +161,9 @@ void Fleet::collect(const Request& request, std::vector<Endpoint*>& out) const {
   out.clear();
   const auto route = routes_.find(request.submission.model);
   if (route == routes_.end()) return;
+  const auto tried = request.tried();
   const auto add = [&](Endpoint* endpoint) {
-    if (std::ranges::find(request.tried, endpoint->spec.id) == request.tried.end())
-      out.push_back(endpoint);
+    if (std::ranges::find(tried, endpoint->spec.id) == tried.end()) out.push_back(endpoint);
   };
   for (const ServingGroup* group : route->second.groups) {
     for (Endpoint* endpoint : group->open) {

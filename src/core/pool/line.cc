@@ -8,7 +8,7 @@ namespace turnpike::core {
 
 // What decides which endpoints it waits for, and what it takes of their room. A retry goes wherever it has not failed.
 void Pool::State::take_line(Request& request) const {
-  request.only = request.tried.empty() ? home(request) : EndpointId::none();
+  request.only = request.is_retry() ? EndpointId::none() : home(request);
   request.size = kUncounted;
   if (params.admission.rule == AdmissionRule::kv_share) {
     request.size = request.submission.prompt_tokens;
@@ -29,7 +29,7 @@ void Pool::State::rejoin_program(const Request& dispatched, TimePoint now) {
   if (dispatched.session == nullptr) return;
   for (Request* turn = dispatched.session->waiting.first(); turn != nullptr;
        turn = LinkedList<Request, OfSession>::after(*turn)) {
-    if (turn->tried.empty()) change_line(*turn, now);
+    if (!turn->is_retry()) change_line(*turn, now);
   }
 }
 

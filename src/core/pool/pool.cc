@@ -48,7 +48,7 @@ bool Pool::cancel(RequestId id, TimePoint now) {
   s.record<journal::Cancelled>(now, id);
   s.leave_queue(*request, now);
   ++s.counters.cancelled_queued;
-  s.remembered.remember(s.params.retry, request->submission, request->arrival.at, now);
+  s.remembered.remember(s.params.retry, request->submission.identity, request->arrival.at, now);
   s.destroy(*request, now);
   s.dispatch_all(now);
   return true;
@@ -59,14 +59,15 @@ void Pool::first_token(RequestId id, TimePoint now) {
   Request* request = s.find(id);
   if (request == nullptr || !request->dispatched()) return;
   s.record<journal::FirstToken>(now, id);
-  if (request->first_token_at == TimePoint::max()) {
-    request->first_token_at = now;
-    request->endpoint->ttft.add(to_seconds(now - request->lease.taken_at()));
+  RunningPart& running = *request->running;
+  if (running.first_token_at == TimePoint::max()) {
+    running.first_token_at = now;
+    running.endpoint->ttft.add(to_seconds(now - running.lease.taken_at()));
   }
-  request->answered = true;
-  request->lease.first_token(now, request->submission.streaming);
-  request->endpoint->breaker.success();
-  s.fleet.refresh(*request->endpoint, now);
+  running.answered = true;
+  running.lease.first_token(now, request->submission.streaming);
+  running.endpoint->breaker.success();
+  s.fleet.refresh(*running.endpoint, now);
   s.dispatch_all(now);
 }
 
@@ -78,12 +79,13 @@ void Pool::settle(RequestId id, const Settlement& settlement, TimePoint now) {
   if (request == nullptr || !request->dispatched()) return;
   s.record<journal::Settled>(now, id, settlement);
 
-  Endpoint& endpoint = *request->endpoint;
+  const RunningPart& running = *request->running;
+  Endpoint& endpoint = *running.endpoint;
   const std::int64_t output = settlement.usage.output_tokens.value_or(TokenCount(0)).value();
-  if (request->first_token_at != TimePoint::max() && output > 1) {
-    endpoint.itl.add(to_seconds(now - request->first_token_at) / static_cast<double>(output - 1));
+  if (running.first_token_at != TimePoint::max() && output > 1) {
+    endpoint.itl.add(to_seconds(now - running.first_token_at) / static_cast<double>(output - 1));
   }
-  const bool answered = request->answered || settlement.ending == Ending::finished;
+  const bool answered = running.answered || settlement.ending == Ending::finished;
   s.correct_prefixes(*request, endpoint, settlement);
   s.turn_ended(*request, settlement, now);
   s.end_lease(*request, now);
@@ -101,7 +103,7 @@ void Pool::settle(RequestId id, const Settlement& settlement, TimePoint now) {
         ++s.counters.breaker_opened;
       break;
     case Ending::cancelled:
-      if (request->is_probe) endpoint.breaker.request_ended();
+      if (running.is_probe) endpoint.breaker.request_ended();
       break;
   }
   s.fleet.refresh(endpoint, now);

@@ -59,13 +59,19 @@ void Pool::State::start_programs() {
     endpoint->programs = 0;
     endpoint->program_tokens = TokenCount(0);
   }
-  for (const auto& [id, number] : numbers) requests[number].in_program = false;
+  for (const Number number : numbers) {
+    if (RunningPart* running = requests[number].running.get()) running->in_program = false;
+  }
   programs.reset();
   if (params.admission.rule == AdmissionRule::program) programs.emplace(params.program, fleet);
 }
 
 void Pool::State::forget_residents() {
-  for (const auto& [id, number] : numbers) requests[number].resident = {};
+  for (const Number number : numbers) {
+    Request& request = requests[number];
+    request.resident = {};
+    if (request.running != nullptr) request.running->resident = {};
+  }
   for (const auto& [id, endpoint] : fleet.all()) endpoint->account.reset();
 }
 
@@ -81,7 +87,7 @@ void Pool::State::rebuild_queue(std::vector<Request*> waiting, TimePoint now) {
     request->boosted = boosts && (request->boosted || recency.has_value());
     request->recency = recency.value_or(0);
     take_line(*request);
-    if (request->tried.empty()) {
+    if (!request->is_retry()) {
       if (resident) {
         resident->enqueue(*request, least_uncached(*request), endpoint_with_context(*request), now);
       } else {
@@ -115,17 +121,18 @@ void Pool::State::absorb(State& other, TimePoint now) {
   start_programs();
   fleet.refresh_all(now);
 
-  std::vector<std::pair<RequestId, Request*>> moving;
-  for (const auto& [id, number] : other.numbers) moving.emplace_back(id, &other.requests[number]);
-  std::ranges::sort(moving, {}, [](const auto& entry) { return entry.second->arrival; });
-  for (auto& [id, old] : moving) {
+  std::vector<Number> moving(other.numbers.begin(), other.numbers.end());
+  other.numbers.clear();  // while their ids are still there
+  std::ranges::sort(moving, {}, [&](Number number) { return other.requests[number].arrival; });
+  for (const Number theirs_number : moving) {
+    Request* old = &other.requests[theirs_number];
     if (old->session != nullptr) old->session->waiting.remove(*old);
     const Number number = requests.emplace();
-    numbers[id] = number;
     Request& request = requests[number];
     request = std::move(*old);
+    numbers.insert(number);
     request.arrival.number = ++submissions;
-    request.in_program = false;
+    if (request.running != nullptr) request.running->in_program = false;
     if (request.session != nullptr) {
       request.session = &sessions.wake(request.session->key, request.session->tenant, now);
       if (request.dispatched()) {
@@ -135,8 +142,8 @@ void Pool::State::absorb(State& other, TimePoint now) {
         request.session->waiting.push_back(request);
       }
     }
-    if (request.assumed_first_token != TimePoint::max()) {
-      assumed_first_tokens.emplace(request.assumed_first_token, number);
+    if (request.dispatched() && request.running->assumed_first_token != TimePoint::max()) {
+      assumed_first_tokens.emplace(request.running->assumed_first_token, number);
     }
     if (!request.dispatched()) waiting.push_back(&request);
   }

@@ -14,25 +14,29 @@
 namespace turnpike::core {
 
 // First arrival times of requests that left the queue unserved, so that a client which tries again does not start from the back.
-// A request is recognised by session and prompt. Bounded; the oldest is forgotten first.
+// A request is recognised by session and prompt, which make its identity; 0: it cannot be recognised. Bounded; the oldest is
+// forgotten first.
 class RememberedArrivals {
  public:
-  void remember(const RetryParams& params, const Submission& submission, TimePoint arrived,
+  static std::uint64_t identity_of(const Submission& submission) {
+    if (submission.session.is_none() || submission.prompt_hash == 0) return 0;
+    return chain_hash(submission.session.value(), submission.prompt_hash);
+  }
+
+  void remember(const RetryParams& params, std::uint64_t identity, TimePoint arrived,
                 TimePoint now) {
-    const std::optional<std::uint64_t> key = key_of(submission);
-    if (!key) return;
+    if (identity == 0) return;
     sweep(params, now);
-    arrivals_.insert_or_assign(*key, Entry{.arrived = arrived, .left = now});
-    by_age_.emplace_back(*key, now);
+    arrivals_.insert_or_assign(identity, Entry{.arrived = arrived, .left = now});
+    by_age_.emplace_back(identity, now);
     while (by_age_.size() > params.max_remembered) drop_oldest();
   }
 
   // The first arrival of this request, once, if an earlier attempt left the queue recently.
-  std::optional<TimePoint> recall(const RetryParams& params, const Submission& submission,
+  std::optional<TimePoint> recall(const RetryParams& params, std::uint64_t identity,
                                   TimePoint now) {
-    const std::optional<std::uint64_t> key = key_of(submission);
-    if (!key) return std::nullopt;
-    const auto found = arrivals_.find(*key);
+    if (identity == 0) return std::nullopt;
+    const auto found = arrivals_.find(identity);
     if (found == arrivals_.end()) return std::nullopt;
     const Entry entry = found->second;
     arrivals_.erase(found);
@@ -48,10 +52,6 @@ class RememberedArrivals {
     TimePoint left;
   };
 
-  static std::optional<std::uint64_t> key_of(const Submission& submission) {
-    if (submission.session.is_none() || submission.prompt_hash == 0) return std::nullopt;
-    return chain_hash(submission.session.value(), submission.prompt_hash);
-  }
   void sweep(const RetryParams& params, TimePoint now) {
     while (!by_age_.empty() && now - by_age_.front().second > params.remember_arrival)
       drop_oldest();

@@ -6,13 +6,13 @@
 namespace turnpike::core {
 Request& Pool::State::create(const Submission& submission, TimePoint now) {
   ++counters.submitted;
-  const auto [entry, is_new] = numbers.try_emplace(submission.id, Number{0});
-  assert(is_new);
-  entry->second = requests.emplace();
-  Request& request = requests[entry->second];
-  request.submission = submission;
+  assert(!numbers.contains(submission.id));
+  const Number number = requests.emplace();
+  Request& request = requests[number];
+  request.submission = KeptSubmission(submission);
+  numbers.insert(number);
   request.arrival = {.at = now, .number = ++submissions};
-  if (const auto first = remembered.recall(params.retry, submission, now)) {
+  if (const auto first = remembered.recall(params.retry, request.submission.identity, now)) {
     request.arrival.at = *first;
     ++counters.arrivals_kept;
   }
@@ -36,7 +36,7 @@ void Pool::State::recognise(Session& session, const Submission& submission, Time
 
 Request* Pool::State::find(RequestId id) {
   const auto found = numbers.find(id);
-  return found == numbers.end() ? nullptr : &requests[found->second];
+  return found == numbers.end() ? nullptr : &requests[*found];
 }
 
 void Pool::State::enqueue(Request& request, TimePoint now) {
@@ -58,7 +58,7 @@ void Pool::State::enqueue(Request& request, TimePoint now) {
     }
   }
   take_line(request);
-  if (request.tried.empty()) {
+  if (!request.is_retry()) {
     if (resident) {
       resident->enqueue(request, least_uncached(request), endpoint_with_context(request), now);
     } else {
@@ -90,16 +90,16 @@ void Pool::State::reject(Request& request, RejectReason reason, TimePoint now) {
                                    .retry_after = retry_after(reason, now),
                                    .ahead = request.ticket.ahead,
                                    .overtaken = request.ticket.overtaken});
-  remembered.remember(params.retry, request.submission, request.arrival.at, now);
+  remembered.remember(params.retry, request.submission.identity, request.arrival.at, now);
   destroy(request, now);
 }
 
 void Pool::State::destroy(Request& request, TimePoint now) {
   assert(!request.dispatched());
-  if (!request.tried.empty()) --retried;
+  if (request.is_retry()) --retried;
   if (request.session != nullptr) sessions.rest(*request.session, now);
   const auto found = numbers.find(request.submission.id);
-  const Number number = found->second;
+  const Number number = *found;
   numbers.erase(found);
   requests.erase(number);
 }
@@ -131,13 +131,13 @@ void Pool::State::end_program_turn(Request& request, Endpoint& endpoint, bool an
 }
 
 void Pool::State::end_lease(Request& request, TimePoint now) {
-  if (request.assumed_first_token != TimePoint::max()) {
-    assumed_first_tokens.erase(
-        {request.assumed_first_token, numbers.find(request.submission.id)->second});
-    request.assumed_first_token = TimePoint::max();
+  RunningPart& running = *request.running;
+  if (running.assumed_first_token != TimePoint::max()) {
+    assumed_first_tokens.erase({running.assumed_first_token, *numbers.find(request.submission.id)});
+    running.assumed_first_token = TimePoint::max();
   }
-  request.lease.give_back(now);
-  request.endpoint = nullptr;
+  running.lease.give_back(now);
+  running.endpoint = nullptr;
   --in_flight;
 }
 

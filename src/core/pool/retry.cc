@@ -12,16 +12,17 @@ constexpr Duration kShedPause = std::chrono::seconds(1);
 
 }  // namespace
 
-// Whether the request, which has failed at all of `tried`, may be tried once more: attempts and deaths are bounded for each
+// Whether the request, which has failed at all of `tried()`, may be tried once more: attempts and deaths are bounded for each
 // request, and retries for the pool, so that a failing fleet is not hit by several times its load.
 bool Pool::State::may_retry(const Request& request) const {
-  if (request.attempt > params.retry.more_attempts || request.deaths >= params.retry.deadly)
+  if (request.attempt > params.retry.more_attempts ||
+      request.failures->deaths >= params.retry.deadly)
     return false;
   const double active = static_cast<double>(requests.size());
   const double allowed =
       std::max<double>(params.retry.budget_minimum, params.retry.budget_share * active);
   return static_cast<double>(retried) <= allowed &&
-         fleet.serves(request.submission.model, request.tried);
+         fleet.serves(request.submission.model, request.tried());
 }
 
 void Pool::failed(RequestId id, FailureKind kind, TimePoint now) {
@@ -31,7 +32,7 @@ void Pool::failed(RequestId id, FailureKind kind, TimePoint now) {
   if (request == nullptr || !request->dispatched()) return;
   s.record<journal::Failed>(now, id, kind);
 
-  Endpoint& endpoint = *request->endpoint;
+  Endpoint& endpoint = *request->running->endpoint;
   if (kind == FailureKind::saturated) {
     ++endpoint.sheds;
     endpoint.sheds_until = now + kShedPause;
@@ -39,14 +40,18 @@ void Pool::failed(RequestId id, FailureKind kind, TimePoint now) {
     ++endpoint.failures;
   }
   if (endpoint.breaker.failure(s.params.breaker, kind, now)) ++s.counters.breaker_opened;
-  if (kind == FailureKind::died) ++request->deaths;
-  if (request->tried.empty()) ++s.retried;
-  request->tried.push_back(endpoint.spec.id);
+  if (!request->is_retry()) {
+    ++s.retried;
+    request->failures = std::make_unique<Failures>();
+  }
+  if (kind == FailureKind::died) ++request->failures->deaths;
+  request->failures->tried.push_back(endpoint.spec.id);
   request->only = EndpointId::none();
   if (request->session != nullptr) --request->session->in_flight;
   s.end_lease(*request, now);
   if (s.resident) s.resident->ended(*request, endpoint, nullptr, false, now);
   if (s.programs) s.end_program_turn(*request, endpoint, false, now);
+  request->running.reset();
   s.fleet.refresh(endpoint, now);
   s.fleet.bury(endpoint);
 

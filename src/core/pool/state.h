@@ -7,7 +7,8 @@
 #include <vector>
 
 #include <absl/container/btree_set.h>
-#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+#include <absl/hash/hash.h>
 
 #include "core/admission/rate_bucket.h"
 #include "core/placement/choose.h"
@@ -44,7 +45,25 @@ struct Pool::State {
   SessionTable sessions;
   BoostTracker tracker;
   Slab<Request> requests;
-  absl::flat_hash_map<RequestId, Number> numbers;
+  // By id; the ids themselves stand in the requests.
+  struct IdHash {
+    using is_transparent = void;
+    const Slab<Request>* requests;
+    std::size_t operator()(RequestId id) const { return absl::Hash<RequestId>{}(id); }
+    std::size_t operator()(Number number) const {
+      return (*this)((*requests)[number].submission.id);
+    }
+  };
+  struct SameId {
+    using is_transparent = void;
+    const Slab<Request>* requests;
+    bool operator()(Number a, Number b) const { return a == b; }
+    bool operator()(Number number, RequestId id) const {
+      return (*requests)[number].submission.id == id;
+    }
+    bool operator()(RequestId id, Number number) const { return (*this)(number, id); }
+  };
+  absl::flat_hash_set<Number, IdHash, SameId> numbers{0, IdHash{&requests}, SameId{&requests}};
   TenantAccounts accounts;
   Queue queue;
   std::optional<ResidentSet> resident;  // under the policy resident-set
@@ -150,7 +169,6 @@ struct Pool::State {
   std::span<const std::uint64_t> counted_blocks(const Request& request) const;
   void correct_prefixes(const Request& request, Endpoint& endpoint,
                         const Settlement& settlement) const;
-  static std::uint64_t owner_of(const Request& request);
   TokenCount least_uncached(const Request& request) const;
   std::optional<Duration> predicted_wait(TokenCount ahead, TimePoint now) const;
   Duration retry_after(RejectReason reason, TimePoint now) const;

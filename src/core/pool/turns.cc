@@ -9,7 +9,7 @@ namespace turnpike::core {
 namespace {
 
 // Tokens of the main chain once this turn is over.
-TokenCount context_after(const Submission& submission, const Usage& usage) {
+TokenCount context_after(const KeptSubmission& submission, const Usage& usage) {
   return usage.prompt_tokens.value_or(submission.prompt_tokens) +
          usage.output_tokens.value_or(TokenCount(0));
 }
@@ -18,7 +18,7 @@ std::uint64_t count_of(TokenCount tokens) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(0, tokens.value()));
 }
 
-bool extends_chain(const Session& session, const Submission& submission) {
+bool extends_chain(const Session& session, const KeptSubmission& submission) {
   return session.chain_blocks > 0 && submission.blocks.size() >= session.chain_blocks &&
          submission.blocks[session.chain_blocks - 1] == session.chain_hash;
 }
@@ -28,11 +28,11 @@ bool extends_chain(const Session& session, const Submission& submission) {
 // What the order needs to know of the request, as it is now.
 void Pool::State::take_order(Request& request, TimePoint now) {
   const Session* session = request.session;
-  const Submission& submission = request.submission;
+  const KeptSubmission& submission = request.submission;
   OrderFacts facts{.arrival = request.arrival.at,
                    .now = now,
                    .priority = submission.priority,
-                   .deadline = submission.deadline};
+                   .deadline = submission.deadline()};
   if (session != nullptr) {
     facts.critical_path = request.inherited;
     facts.attained = session->attained.value(now);
@@ -46,15 +46,16 @@ void Pool::State::take_order(Request& request, TimePoint now) {
 }
 
 void Pool::State::turn_started(Request& request, const Endpoint& endpoint, TimePoint now) {
+  RunningPart& running = *request.running;
   const double output = reserve.value() * params.order.fairness.output_weight;
-  request.charged = params.order.fairness.input_weight * request.lease.uncached().as_double() +
+  running.charged = params.order.fairness.input_weight * running.lease.uncached().as_double() +
                     output + params.order.fairness.request_weight;
-  charge(request, request.charged, now);
+  charge(request, running.charged, now);
   Session* session = request.session;
   if (session == nullptr) return;
-  request.main_chain = is_main_chain(request.submission.prompt_tokens, session->context_tokens,
+  running.main_chain = is_main_chain(request.submission.prompt_tokens, session->context_tokens,
                                      extends_chain(*session, request.submission));
-  if (request.main_chain && session->turns > 0 && session->in_flight == 0 && request.attempt == 1) {
+  if (running.main_chain && session->turns > 0 && session->in_flight == 0 && request.attempt == 1) {
     const Duration gap = request.enqueued - session->last_completed;
     (session->ended_in_tool_call ? session->tool_gaps : session->person_gaps).add(gap);
   }
@@ -73,7 +74,8 @@ void Pool::State::turn_started(Request& request, const Endpoint& endpoint, TimeP
 }
 
 void Pool::State::turn_ended(Request& request, const Settlement& settlement, TimePoint now) {
-  const bool answered = request.answered || settlement.ending == Ending::finished;
+  const RunningPart& running = *request.running;
+  const bool answered = running.answered || settlement.ending == Ending::finished;
   const Usage& usage = settlement.usage;
   const TokenCount prompt = usage.prompt_tokens.value_or(request.submission.prompt_tokens);
   const TokenCount output = usage.output_tokens.value_or(TokenCount(0));
@@ -96,27 +98,27 @@ void Pool::State::turn_ended(Request& request, const Settlement& settlement, Tim
   if (usage.cached_tokens) {
     counters.reported_cached_tokens += count_of(*usage.cached_tokens);
     counters.predicted_cached_tokens +=
-        count_of(request.submission.prompt_tokens - request.lease.uncached());
+        count_of(request.submission.prompt_tokens - running.lease.uncached());
   }
   // What was charged at dispatch was expected; this is what was used.
   const FairnessParams& weights = params.order.fairness;
   const TokenCount computed =
-      usage.cached_tokens ? prompt - *usage.cached_tokens : request.lease.uncached();
+      usage.cached_tokens ? prompt - *usage.cached_tokens : running.lease.uncached();
   const double used =
       weights.input_weight * std::max(0.0, computed.as_double()) +
       weights.output_weight * (usage.output_tokens ? output.as_double() : reserve.value()) +
       weights.request_weight;
-  if (answered) charge(request, used - request.charged, now);
+  if (answered) charge(request, used - running.charged, now);
 
   Session* session = request.session;
   if (session == nullptr) return;
   --session->in_flight;
   if (!answered) return;
-  const Duration execution = now - request.lease.taken_at();
+  const Duration execution = now - running.lease.taken_at();
   session->critical_path =
       critical_path_after(session->critical_path, request.inherited, execution);
   session->starved_service += execution;
-  if (request.main_chain) {
+  if (running.main_chain) {
     ++session->turns;
     session->context_tokens = context_after(request.submission, usage);
     session->ended_in_tool_call = settlement.ended_in_tool_call;

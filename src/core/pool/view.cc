@@ -116,11 +116,11 @@ std::vector<QueuedView> Pool::queue(std::size_t limit, TimePoint now) const {
   std::vector<QueuedView> views;
   TokenCount ahead;
   for (const Request* request : s.queue.list(limit, now)) {
-    const Submission& submission = request->submission;
+    const KeptSubmission& submission = request->submission;
     views.push_back({.id = submission.id,
                      .position = views.size() + 1,
                      .model = submission.model,
-                     .session = submission.session,
+                     .session = request->session == nullptr ? SessionKey() : request->session->key,
                      .tenant = submission.tenant,
                      .prompt_tokens = submission.prompt_tokens,
                      .waited = now - request->arrival.at,

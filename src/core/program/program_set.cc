@@ -43,26 +43,26 @@ void ProgramSet::dispatched(Request& request, Endpoint& endpoint) {
   }
   if (session->turns > 0 && session->in_flight == 1) {
     gaps_.add(request.enqueued - session->last_completed);
-    if (request.main_chain) {
+    if (request.running->main_chain) {
       appended_.add(
           std::max(0.0, (request.submission.prompt_tokens - session->context_tokens).as_double()));
     }
   }
   ++program.running;
-  request.in_program = true;
+  request.running->in_program = true;
   count(program, std::max(program.counted, request.submission.prompt_tokens));
 }
 
 void ProgramSet::ended(Request& request, Endpoint& endpoint, TokenCount capacity, bool answered,
                        TimePoint now) {
-  if (!std::exchange(request.in_program, false)) return;
+  if (!std::exchange(request.running->in_program, false)) return;
   const Session& session = *request.session;
   const auto entry = active_.find(session.key);
   Program& program = entry->second;
   --program.running;
   if (answered) {
     ++program.rounds;
-    if (request.main_chain) {
+    if (request.running->main_chain) {
       output_.add(
           std::max(0.0, (session.context_tokens - request.submission.prompt_tokens).as_double()));
     }

@@ -5,6 +5,7 @@
 
 #include "base/units.h"
 #include "core/pool/events.h"
+#include "core/pool/kept_submission.h"
 #include "core/queue/queue_limits.h"
 
 namespace turnpike::core {
@@ -15,12 +16,12 @@ struct QueueLoad {
   ByteCount bytes;
   TokenCount tokens;
 
-  void add(const Submission& s) {
+  void add(const KeptSubmission& s) {
     ++requests;
     bytes += s.body_bytes;
     tokens += s.prompt_tokens;
   }
-  void subtract(const Submission& s) {
+  void subtract(const KeptSubmission& s) {
     --requests;
     bytes -= s.body_bytes;
     tokens -= s.prompt_tokens;

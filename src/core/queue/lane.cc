@@ -5,7 +5,7 @@
 namespace turnpike::core {
 namespace {
 
-enum Tier : std::int32_t { kOverdue = -1, kBoosted = 0, kOthers = 1 };
+constexpr std::int32_t kOverdue = -1;  // a tier before those of Request::rank()
 
 }  // namespace
 
@@ -63,7 +63,7 @@ Lane::First Lane::first(const Opening& opening, TimePoint now) const {
   Request* request = boosted_.first(opening);
   if (request == nullptr && all) request = others_.first(opening);
   if (request == nullptr) return {};
-  return {.request = request, .rank = request->rank};
+  return {.request = request, .rank = request->rank()};
 }
 
 void Lane::list(std::size_t limit, TimePoint now, std::vector<const Request*>& out) const {
@@ -85,32 +85,29 @@ void Lane::all(std::vector<Request*>& out) const {
 }
 
 void Lane::insert(Request& request) {
-  request.rank = rank_of(request);
+  request.lane_value = value_of(request);
   Group& group = group_of(request);
-  group.ranked.emplace(request.rank, &request);
+  group.ranked.emplace(Place{request.lane_value, request.arrival}, &request);
   if (!ranked_by_arrival(request)) group.by_arrival.emplace(request.arrival, &request);
   if (request.size != kUncounted)
-    group.by_size.insert(request.rank, request.size.value(), &request);
+    group.by_size.insert(request.rank(), request.size.value(), &request);
   if (guards_against_starvation())
     starving_.emplace(Limit{request.starves_at, request.arrival}, &request);
 }
 
 void Lane::remove(Request& request) {
   Group& group = group_of(request);
-  [[maybe_unused]] const std::size_t erased = group.ranked.erase({request.rank, &request});
+  [[maybe_unused]] const std::size_t erased =
+      group.ranked.erase({{request.lane_value, request.arrival}, &request});
   assert(erased == 1);
   if (!ranked_by_arrival(request)) group.by_arrival.erase({request.arrival, &request});
-  if (request.size != kUncounted) group.by_size.erase(request.rank);
+  if (request.size != kUncounted) group.by_size.erase(request.rank());
   if (guards_against_starvation()) starving_.erase({request.starves_at, request.arrival});
 }
 
-Rank Lane::rank_of(const Request& request) const {
-  if (!request.boosted)
-    return {.tier = kOthers, .value = request.order_value, .arrival = request.arrival};
-  if (ranked_by_arrival(request)) return {.tier = kBoosted, .arrival = request.arrival};
-  return {.tier = kBoosted,
-          .value = -static_cast<std::int64_t>(request.recency),
-          .arrival = request.arrival};
+std::int64_t Lane::value_of(const Request& request) const {
+  if (!request.boosted) return request.order_value;
+  return ranked_by_arrival(request) ? 0 : -static_cast<std::int64_t>(request.recency);
 }
 
 bool Lane::ranked_by_arrival(const Request& request) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -57,7 +58,12 @@ class Lane {
 
  private:
   // The keys stand in the trees, so that a search touches no request.
-  using ByRank = absl::btree_set<std::pair<Rank, Request*>>;
+  struct Place {  // a rank; all of a group have the same tier
+    std::int64_t value = 0;
+    Arrival arrival;
+    friend auto operator<=>(const Place&, const Place&) = default;
+  };
+  using ByRank = absl::btree_set<std::pair<Place, Request*>>;
   using ByArrival = absl::btree_set<std::pair<Arrival, Request*>>;
   struct Group {
     ByRank ranked;
@@ -68,7 +74,7 @@ class Lane {
     [[nodiscard]] Request* first(const Opening& opening) const;
   };
 
-  [[nodiscard]] Rank rank_of(const Request& request) const;
+  [[nodiscard]] std::int64_t value_of(const Request& request) const;
   [[nodiscard]] bool ranked_by_arrival(const Request& request) const;
   [[nodiscard]] int max_overtakes(bool boosted) const;
   [[nodiscard]] Request* overdue(const Group& group, bool boosted, const Opening& opening) const;

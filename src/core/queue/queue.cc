@@ -18,7 +18,7 @@ void Queue::push_retry(Request& request) {
 }
 
 void Queue::erase(Request& request) {
-  if (request.tried.empty()) {
+  if (!request.is_retry()) {
     step_out(request);
   } else {
     retries_.erase(request);
@@ -28,7 +28,7 @@ void Queue::erase(Request& request) {
 
 bool Queue::dispatched(Request& request, TimePoint now) {
   bool overtook = false;
-  if (request.tried.empty()) {
+  if (!request.is_retry()) {
     overtook = of(request).dispatched(request, now);
     if (request.only) waits_for_one(request.only, -1);
   } else {
@@ -39,7 +39,7 @@ bool Queue::dispatched(Request& request, TimePoint now) {
 }
 
 void Queue::boost(Request& request, std::uint64_t recency) {
-  if (request.tried.empty()) of(request).boost(request, recency);
+  if (!request.is_retry()) of(request).boost(request, recency);
 }
 
 void Queue::charged(TenantKey tenant) {
@@ -97,7 +97,9 @@ std::vector<const Request*> Queue::list(std::size_t limit, TimePoint now) const 
     std::vector<const Request*> merged;
     waiting->list(room, now, lane);
     // Exact within a model; between models by rank among the sessions.
-    std::ranges::merge(rest, lane, std::back_inserter(merged), {}, &Request::rank, &Request::rank);
+    std::ranges::merge(
+        rest, lane, std::back_inserter(merged), {}, [](const Request* r) { return r->rank(); },
+        [](const Request* r) { return r->rank(); });
     merged.resize(std::min(merged.size(), room));
     rest = std::move(merged);
   }

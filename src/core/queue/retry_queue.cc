@@ -28,7 +28,8 @@ void RetryQueue::list(std::size_t limit, std::vector<const Request*>& out) const
 }
 
 RetryQueue::Key RetryQueue::key(const Request& request) {
-  Key key{.model = request.submission.model, .tried = {request.tried.begin(), request.tried.end()}};
+  const auto tried = request.tried();
+  Key key{.model = request.submission.model, .tried = {tried.begin(), tried.end()}};
   std::ranges::sort(key.tried);
   return key;
 }

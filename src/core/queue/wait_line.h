@@ -14,8 +14,8 @@ namespace turnpike::core {
 struct WaitTicket {
   std::uint32_t number = 0;
   std::uint32_t ahead = 0;              // how many waited when it came
-  std::uint64_t left_before = 0;        // of all that ever left the line, those before it came
-  std::uint64_t dispatched_before = 0;  // of those, the ones that were dispatched
+  std::uint32_t left_before = 0;        // of all that ever left the line, those before it came
+  std::uint32_t dispatched_before = 0;  // of those, the ones that were dispatched
 
   std::uint32_t still_ahead = 0;  // of those ahead, how many still waited when it left
   // How many came later and left first. Exact unless somebody gave up while it waited; then it may count those.
@@ -41,10 +41,10 @@ class WaitLine {
     add(ticket.number / kBits, ~std::uint32_t{0});
     --size_;
     ticket.still_ahead = before(ticket.number);
-    const std::uint64_t went_ahead = ticket.ahead - ticket.still_ahead;
-    const std::uint64_t later = left_ - ticket.left_before - went_ahead;
-    const std::uint64_t dispatched = dispatched_ - ticket.dispatched_before;
-    ticket.overtaken = static_cast<std::uint32_t>(later < dispatched ? later : dispatched);
+    const std::uint32_t went_ahead = ticket.ahead - ticket.still_ahead;
+    const std::uint32_t later = left_ - ticket.left_before - went_ahead;
+    const std::uint32_t dispatched = dispatched_ - ticket.dispatched_before;
+    ticket.overtaken = later < dispatched ? later : dispatched;
     ++left_;
     if (end == End::dispatched) ++dispatched_;
   }
@@ -85,8 +85,9 @@ class WaitLine {
   Sums sums_ = Sums(kFirstWords, 0);
   std::uint32_t next_ = 0;
   std::uint32_t size_ = 0;
-  std::uint64_t left_ = 0;
-  std::uint64_t dispatched_ = 0;
+  // They wrap around: only what was added to them while somebody waited matters.
+  std::uint32_t left_ = 0;
+  std::uint32_t dispatched_ = 0;
 };
 
 }  // namespace turnpike::core

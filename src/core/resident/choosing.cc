@@ -164,28 +164,29 @@ Request* ResidentSet::first_in(const Line& line, Endpoint& endpoint, std::int64_
   Request* request = line.first_fitting(most);
   for (int i = 0; request != nullptr && i < kTries; ++i) {
     if (!exceeds_share(*request) && admits(*request, endpoint, now)) return request;
-    request = line.first_fitting(most, &request->resident.rank);
+    const Rank rank = request->resident_rank();
+    request = line.first_fitting(most, &rank);
   }
   return nullptr;
 }
 
 // Classes, then tenants, then virtual deadlines.
 bool ResidentSet::goes_before(const Request& a, const Request& b) const {
-  const ResidentPart& x = a.resident;
-  const ResidentPart& y = b.resident;
-  if (x.rank.tier != y.rank.tier || order_params_.tenants == TenantOrder::none ||
+  const Rank x = a.resident_rank();
+  const Rank y = b.resident_rank();
+  if (x.tier != y.tier || order_params_.tenants == TenantOrder::none ||
       a.submission.tenant == b.submission.tenant)
-    return x.rank < y.rank;
+    return x < y;
   const double of_a = tenants_->usage(order_params_.tenants, a.submission.tenant);
   const double of_b = tenants_->usage(order_params_.tenants, b.submission.tenant);
-  return of_a != of_b ? of_a < of_b : x.rank < y.rank;
+  return of_a != of_b ? of_a < of_b : x < y;
 }
 
 // Whether anything of the line can go before `other`.
 bool ResidentSet::may_go_before(TenantKey tenant, const Line& line, const Request& other) const {
   if (order_params_.tenants == TenantOrder::none || tenant == other.submission.tenant ||
-      line.first_rank().tier != other.resident.rank.tier)
-    return line.first_rank() < other.resident.rank;
+      line.first_rank().tier != other.resident.tier)
+    return line.first_rank() < other.resident_rank();
   return tenants_->usage(order_params_.tenants, tenant) <=
          tenants_->usage(order_params_.tenants, other.submission.tenant);
 }
@@ -262,7 +263,7 @@ bool ResidentSet::give_seat(TimePoint now) {
   if (seat_.request != nullptr) return false;
   Request* late = all_others_.first();
   for (int i = 0; late != nullptr && i < kTries; ++i) {
-    if (late->resident.deadline > now) return false;
+    if (late->virtual_deadline() > now) return false;
     Endpoint* chosen = exceeds_share(*late) ? nullptr : late->resident.endpoint;
     if (chosen == nullptr && !exceeds_share(*late)) {
       fleet_->for_each_serving(late->submission.model, [&](Endpoint& endpoint) {
@@ -280,8 +281,8 @@ bool ResidentSet::give_seat(TimePoint now) {
       ++seats_;
       return true;
     }
-    late =
-        all_others_.first_fitting(std::numeric_limits<std::int64_t>::max(), &late->resident.rank);
+    const Rank rank = late->resident_rank();
+    late = all_others_.first_fitting(std::numeric_limits<std::int64_t>::max(), &rank);
   }
   return false;
 }

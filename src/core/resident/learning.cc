@@ -103,14 +103,14 @@ bool ResidentSet::admits(const Request& request, const Endpoint& endpoint, TimeP
 }
 
 void ResidentSet::learn_capacity(Request& request, Endpoint& endpoint, const Usage& usage) {
-  if (!usage.cached_tokens || request.resident.above < 0) return;
+  if (!usage.cached_tokens || request.running->resident.above < 0) return;
   ResidentAccount& own = account(endpoint);
   const double common = shared(endpoint);
   const double shared_part =
       request.submission.prompt_tokens.as_double() - own_tokens(request, endpoint);
   const CacheEvidence evidence{
-      .above = request.resident.above,
-      .put = request.resident.put,
+      .above = request.running->resident.above,
+      .put = request.running->resident.put,
       .found = std::max(0.0, usage.cached_tokens->as_double() - shared_part),
       .error = request.submission.blocks.empty()
                    ? 0.0
@@ -187,7 +187,7 @@ std::optional<TimePoint> ResidentSet::next_deadline() const {
   if (in_lines_ > 0) next = std::min(next, next_tick_);
   const bool seat_may_come = seat_.request == nullptr && !all_others_.empty() && fleet_->any_room();
   if (seat_may_come) {
-    const TimePoint deadline = all_others_.first()->resident.deadline;
+    const TimePoint deadline = all_others_.first()->virtual_deadline();
     if (deadline > last_seat_check_) next = std::min(next, deadline);
   }
   if (next == TimePoint::max()) return std::nullopt;
@@ -198,14 +198,13 @@ std::optional<Duration> ResidentSet::predicted_wait(const Request& request, Time
   constexpr Duration kEnough = std::chrono::seconds(30);
   const double rate = admitted_.per_second(now);
   if (rate <= 0 || admitted_.age(now) < kEnough) return std::nullopt;
-  const auto ahead = static_cast<double>(all_others_.sum_before(request.resident.rank));
+  const auto ahead = static_cast<double>(all_others_.sum_before(request.resident_rank()));
   return from_seconds(std::min(1e6, ahead / rate));
 }
 
 std::optional<Duration> ResidentSet::drain_time(TimePoint now) const {
   Request last;
-  last.resident.rank = {
-      .tier = std::numeric_limits<std::int32_t>::max(), .value = 0, .arrival = {}};
+  last.resident.tier = std::numeric_limits<std::int32_t>::max();
   return predicted_wait(last, now);
 }
 

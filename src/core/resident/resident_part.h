@@ -2,9 +2,6 @@
 
 #include <cstdint>
 
-#include "base/units.h"
-#include "core/queue/rank.h"
-
 namespace turnpike::core {
 
 struct Endpoint;
@@ -12,17 +9,20 @@ struct Endpoint;
 // Where a request waits under the policy `resident-set`.
 enum class ResidentLine : std::uint8_t { none, resident, bound, free };
 
-// What the policy `resident-set` keeps of a request.
+// What the policy `resident-set` keeps of a request while it waits. Its rank in a line is by virtual deadline, which is its
+// `order_value`.
 struct ResidentPart {
+  Endpoint* endpoint = nullptr;  // whose line it is
+  std::int64_t need = 0;         // least tokens it takes anywhere
+  std::int32_t tier = 0;         // of its rank
   ResidentLine line = ResidentLine::none;
   bool by_real_deadline = false;
-  bool fresh = false;    // came into the free line since it was last found that nobody can go
-  bool counted = false;  // in the account of the endpoint it runs on
-  Endpoint* endpoint = nullptr;  // whose line it is
-  Rank rank;                     // by virtual deadline
-  std::int64_t need = 0;         // least tokens it takes anywhere
-  TimePoint deadline{};
+  bool fresh = false;  // came into the free line since it was last found that nobody can go
+};
 
+// The same while it runs.
+struct ResidentStay {
+  bool counted = false;    // in the account of the endpoint it runs on
   double taken = 0;        // own tokens there, with reserve
   double taken_whole = 0;  // all its tokens, with reserve
   double above = -1;       // see CacheEvidence; negative: nothing can be learned

@@ -41,14 +41,10 @@ void ResidentSet::enqueue(Request& request, TokenCount uncached, Endpoint* bound
 void ResidentSet::rank(Request& request, TokenCount uncached) {
   ResidentPart& part = request.resident;
   const double work = uncached.as_double() + static_cast<double>(part.need) / 4;
-  part.deadline = request.arrival.at + from_seconds(params_.alpha * work / 1000);
-  part.by_real_deadline =
-      request.submission.deadline && *request.submission.deadline < part.deadline;
-  if (part.by_real_deadline) part.deadline = *request.submission.deadline;
-  request.order_value = part.deadline.time_since_epoch().count();
-  part.rank = {.tier = order_params_.priority_classes ? -request.submission.priority : 0,
-               .value = request.order_value,
-               .arrival = request.arrival};
+  const TimePoint deadline = request.arrival.at + from_seconds(params_.alpha * work / 1000);
+  part.by_real_deadline = request.submission.wanted_by < deadline;
+  request.order_value = std::min(deadline, request.submission.wanted_by).time_since_epoch().count();
+  part.tier = order_params_.priority_classes ? -request.submission.priority : 0;
 }
 
 void ResidentSet::join_residents(Request& request, Endpoint& endpoint) {
@@ -69,13 +65,13 @@ void ResidentSet::join_others(Request& request, Endpoint* bound) {
   ResidentPart& part = request.resident;
   part.endpoint = bound;
   part.line = bound != nullptr ? ResidentLine::bound : ResidentLine::free;
-  all_others_.insert(part.rank, part.need, &request);
+  all_others_.insert(request.resident_rank(), part.need, &request);
   if (bound != nullptr) {
-    account(*bound).bound.insert(part.rank, part.need, &request);
+    account(*bound).bound.insert(request.resident_rank(), part.need, &request);
     stir(*bound);
   } else {
-    free_[request.submission.model][request.submission.tenant].insert(part.rank, part.need,
-                                                                      &request);
+    free_[request.submission.model][request.submission.tenant].insert(request.resident_rank(),
+                                                                      part.need, &request);
     part.fresh = true;
     fresh_.push_back(&request);
   }
@@ -95,12 +91,12 @@ void ResidentSet::leave_line(Request& request) {
       break;
     }
     case ResidentLine::bound:
-      account(*part.endpoint).bound.erase(part.rank);
+      account(*part.endpoint).bound.erase(request.resident_rank());
       break;
     case ResidentLine::free: {
       const auto lines = free_.find(request.submission.model);
       const auto line = lines->second.find(request.submission.tenant);
-      line->second.erase(part.rank);
+      line->second.erase(request.resident_rank());
       if (line->second.empty()) lines->second.erase(line);
       if (lines->second.empty()) free_.erase(lines);
       if (part.fresh) std::erase(fresh_, &request);
@@ -108,7 +104,7 @@ void ResidentSet::leave_line(Request& request) {
     }
   }
   if (part.line != ResidentLine::resident) {
-    all_others_.erase(part.rank);
+    all_others_.erase(request.resident_rank());
     shares_.waits_no_more(request.submission.tenant);
     // Who has more than his share may have what nobody else wants.
     if (shares_.waiting() == 1) stir_all_ = true;
@@ -145,7 +141,7 @@ void ResidentSet::dispatched(Request& request, Endpoint& endpoint, TimePoint now
   }
   withdraw(request, now);
   ResidentAccount& own = account(endpoint);
-  ResidentPart& part = request.resident;
+  ResidentStay& part = request.running->resident;
   const double tokens = own_tokens(request, endpoint);
   part.taken = tokens + reserve_.value();
   part.taken_whole = request.submission.prompt_tokens.as_double() + reserve_.value();
@@ -155,7 +151,7 @@ void ResidentSet::dispatched(Request& request, Endpoint& endpoint, TimePoint now
     if (session->resident_at && session->resident_at != endpoint.spec.id) {
       if (Endpoint* former = fleet_->find(session->resident_at)) pause(*former, session->key);
     }
-    if (request.main_chain && session->turns > 0) {
+    if (request.running->main_chain && session->turns > 0) {
       growth_.add(
           std::max(0.0, (request.submission.prompt_tokens - session->context_tokens).as_double()));
     }
@@ -186,7 +182,7 @@ void ResidentSet::dispatched(Request& request, Endpoint& endpoint, TimePoint now
 // R3. The session's context is now in the endpoint's cache: it keeps its place for a while, if that is worth it.
 void ResidentSet::ended(Request& request, Endpoint& endpoint, const Settlement* settlement,
                         bool answered, TimePoint now) {
-  ResidentPart& part = request.resident;
+  ResidentStay& part = request.running->resident;
   if (!std::exchange(part.counted, false)) return;
   ResidentAccount& own = account(endpoint);
   own.running -= part.taken;
