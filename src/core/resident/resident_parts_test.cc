@@ -109,15 +109,18 @@ TEST(Worth, GrowsWhilePrefillQueuesAndStaysInItsBounds) {
 }
 
 TEST(FitTree, FindsTheFirstThatIsSmallEnough) {
-  FitTree<int> tree;
+  struct Element {
+    Arrival arrival;
+  };
+  FitTree<Element> tree;
   std::map<Rank, std::pair<std::int64_t, int>> list;
-  std::vector<int> elements(300);
+  std::vector<Element> elements(300);
   Random random(5);
   for (std::size_t i = 0; i < elements.size(); ++i) {
     const Rank rank{.value = static_cast<std::int64_t>(random.below(50)),
                     .arrival = {.at = {}, .number = i}};
     const auto size = static_cast<std::int64_t>(random.below(1000));
-    elements[i] = static_cast<int>(i);
+    elements[i] = {.arrival = rank.arrival};
     tree.insert(rank, size, &elements[i]);
     list[rank] = {size, static_cast<int>(i)};
     if (random.below(3) == 0) {
@@ -128,7 +131,7 @@ TEST(FitTree, FindsTheFirstThatIsSmallEnough) {
     }
     ASSERT_EQ(tree.size(), list.size());
     const auto most = static_cast<std::int64_t>(random.below(1000));
-    const int* expected = nullptr;
+    const Element* expected = nullptr;
     std::int64_t before = 0;
     for (const auto& [r, entry] : list) {
       if (r < rank) before += entry.first;
