@@ -192,7 +192,7 @@ void Pool::State::dispatch(Request& request, Endpoint& endpoint, TimePoint now,
     if (former != nullptr) fleet.refresh(*former, now);  // its place may have moved
     rejoin_program(request, now);
   }
-  if (!request.submission.streaming) {
+  if (!request.streaming) {
     running.assumed_first_token = now + endpoint.ledger.backlog_time();
     assumed_first_tokens.emplace(running.assumed_first_token, *numbers.find(request.submission.id));
   }

@@ -56,8 +56,7 @@ struct KeptSubmission {
         wanted_by(s.deadline.value_or(TimePoint::max())),
         blocks(s.blocks),
         model(s.model),
-        priority(s.priority),
-        streaming(s.streaming) {}
+        priority(s.priority) {}
 
   RequestId id;
   TenantKey tenant;
@@ -70,7 +69,6 @@ struct KeptSubmission {
   BlockHashes blocks;
   ModelId model;
   int priority = 0;
-  bool streaming = false;
 
   [[nodiscard]] std::optional<TimePoint> deadline() const {
     return wanted_by == TimePoint::max() ? std::nullopt : std::optional(wanted_by);

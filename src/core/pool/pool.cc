@@ -65,7 +65,7 @@ void Pool::first_token(RequestId id, TimePoint now) {
     running.endpoint->ttft.add(to_seconds(now - running.lease.taken_at()));
   }
   running.answered = true;
-  running.lease.first_token(now, request->submission.streaming);
+  running.lease.first_token(now, request->streaming);
   running.endpoint->breaker.success();
   s.fleet.refresh(*running.endpoint, now);
   s.dispatch_all(now);

@@ -85,13 +85,12 @@ void Pool::State::rebuild_queue(std::vector<Request*> waiting, TimePoint now) {
         params.order.sessions == SessionOrder::session_boost && request->session != nullptr;
     const auto recency = boosts ? tracker.recency(request->session->key, now) : std::nullopt;
     request->boosted = boosts && (request->boosted || recency.has_value());
-    request->recency = recency.value_or(0);
     take_line(*request);
     if (!request->is_retry()) {
       if (resident) {
         resident->enqueue(*request, least_uncached(*request), endpoint_with_context(*request), now);
       } else {
-        take_order(*request, now);
+        take_order(*request, recency.value_or(0), now);
       }
       queue.push(*request, request->session == nullptr || !request->session->running(), now);
     } else {

@@ -64,18 +64,19 @@ struct Request : Link<Request, OfQueue>,
   std::unique_ptr<Failures> failures;
 
   // While it waits.
-  TokenCount size =
-      kUncounted;             // what it takes of an endpoint's room, where admission counts tokens
-  std::uint64_t recency = 0;  // of its session's completion, if boosted
-  std::int64_t order_value = 0;  // see order_value()
-  std::int64_t lane_value = 0;   // the value of its rank
+  // What it takes of an endpoint's room, where admission counts tokens.
+  TokenCount size = kUncounted;
+  // See order_value(); of boosted ones: minus the recency of their session's completion.
+  std::int64_t order_value = 0;
+  std::int64_t lane_value = 0;  // the value of its rank
   TimePoint starves_at = TimePoint::max();
   ResidentPart resident;
-  WaitTicket ticket;          // see WaitLine
-  EndpointId only;            // the one endpoint it waits for; none: any that can take it
-  std::uint16_t attempt = 0;  // dispatches so far
-  bool boosted = false;
-  bool rescued = false;  // it went because it had waited too long
+  WaitTicket ticket;           // see WaitLine
+  EndpointId only;             // the one endpoint it waits for; none: any that can take it
+  std::uint16_t attempt = 0;   // dispatches so far
+  bool streaming : 1 = false;  // of the submission
+  bool boosted : 1 = false;
+  bool rescued : 1 = false;  // it went because it had waited too long
 
   [[nodiscard]] bool dispatched() const { return running != nullptr && running->lease; }
   [[nodiscard]] bool is_retry() const { return failures != nullptr; }

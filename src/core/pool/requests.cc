@@ -10,6 +10,7 @@ Request& Pool::State::create(const Submission& submission, TimePoint now) {
   const Number number = requests.emplace();
   Request& request = requests[number];
   request.submission = KeptSubmission(submission);
+  request.streaming = submission.streaming;
   numbers.insert(number);
   request.arrival = {.at = now, .number = ++submissions};
   if (const auto first = remembered.recall(params.retry, request.submission.identity, now)) {
@@ -42,6 +43,7 @@ Request* Pool::State::find(RequestId id) {
 void Pool::State::enqueue(Request& request, TimePoint now) {
   request.enqueued = now;
   Session* session = request.session;
+  std::uint64_t boost = 0;
   if (session != nullptr) {
     ++session->queued;
     session->waiting.push_back(request);
@@ -49,7 +51,7 @@ void Pool::State::enqueue(Request& request, TimePoint now) {
       if (const auto recency = tracker.recency(session->key, now)) {
         if (!request.boosted) ++counters.boosts;
         request.boosted = true;
-        request.recency = *recency;
+        boost = *recency;
       }
     }
     if (holding_endpoint(*session) != nullptr &&
@@ -62,7 +64,7 @@ void Pool::State::enqueue(Request& request, TimePoint now) {
     if (resident) {
       resident->enqueue(request, least_uncached(request), endpoint_with_context(request), now);
     } else {
-      take_order(request, now);
+      take_order(request, boost, now);
     }
     queue.push(request, session == nullptr || !session->running(), now);
   } else {

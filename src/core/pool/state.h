@@ -116,7 +116,7 @@ struct Pool::State {
   void rejoin_program(const Request& dispatched, TimePoint now);
 
   // turns.cc: what a request means to its session and its tenant
-  void take_order(Request& request, TimePoint now);
+  void take_order(Request& request, std::uint64_t recency, TimePoint now);
   void turn_started(Request& request, const Endpoint& endpoint, TimePoint now);
   void turn_ended(Request& request, const Settlement& settlement, TimePoint now);
   void boost_waiting(Session& session, TimePoint now);

@@ -25,8 +25,8 @@ bool extends_chain(const Session& session, const KeptSubmission& submission) {
 
 }  // namespace
 
-// What the order needs to know of the request, as it is now.
-void Pool::State::take_order(Request& request, TimePoint now) {
+// What the order needs to know of the request, as it is now. `recency`: of its session's completion, if it is boosted.
+void Pool::State::take_order(Request& request, std::uint64_t recency, TimePoint now) {
   const Session* session = request.session;
   const KeptSubmission& submission = request.submission;
   OrderFacts facts{.arrival = request.arrival.at,
@@ -39,7 +39,8 @@ void Pool::State::take_order(Request& request, TimePoint now) {
     facts.turns = session->turns;
   }
   if (params.order.sessions == SessionOrder::wspt) facts.uncached = least_uncached(request);
-  request.order_value = order_value(params.order, facts);
+  request.order_value =
+      request.boosted ? -static_cast<std::int64_t>(recency) : order_value(params.order, facts);
   request.starves_at = starves_at(params.order.starvation, request.enqueued,
                                   session == nullptr ? Duration{0} : session->starved_wait,
                                   session == nullptr ? Duration{0} : session->starved_service);

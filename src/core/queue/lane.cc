@@ -43,7 +43,7 @@ void Lane::boost(Request& request, std::uint64_t recency) {
   if (params_.sessions != SessionOrder::session_boost) return;
   remove(request);
   request.boosted = true;
-  request.recency = recency;
+  request.order_value = -static_cast<std::int64_t>(recency);
   insert(request);
 }
 
@@ -106,8 +106,7 @@ void Lane::remove(Request& request) {
 }
 
 std::int64_t Lane::value_of(const Request& request) const {
-  if (!request.boosted) return request.order_value;
-  return ranked_by_arrival(request) ? 0 : -static_cast<std::int64_t>(request.recency);
+  return request.boosted && ranked_by_arrival(request) ? 0 : request.order_value;
 }
 
 bool Lane::ranked_by_arrival(const Request& request) const {

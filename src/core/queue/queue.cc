@@ -97,9 +97,7 @@ std::vector<const Request*> Queue::list(std::size_t limit, TimePoint now) const 
     std::vector<const Request*> merged;
     waiting->list(room, now, lane);
     // Exact within a model; between models by rank among the sessions.
-    std::ranges::merge(
-        rest, lane, std::back_inserter(merged), {}, [](const Request* r) { return r->rank(); },
-        [](const Request* r) { return r->rank(); });
+    std::ranges::merge(rest, lane, std::back_inserter(merged), {}, &Request::rank, &Request::rank);
     merged.resize(std::min(merged.size(), room));
     rest = std::move(merged);
   }
