@@ -146,7 +146,7 @@ struct Config {
   std::string admin = "127.0.0.1:9901";
   int workers = 0;  // 0: one less than the cores, at least 1
   double speed = 1.0;
-  std::string policy = "session-boost";
+  std::string policy = "resident-set";
   Goal goal = Goal::balanced;
   std::vector<Backend> backends;
   bool response_headers = true;

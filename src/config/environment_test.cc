@@ -74,10 +74,11 @@ TEST(Environment, TheAncestorsVariablesWork) {
 }
 
 TEST(Environment, ATimeOutOfZeroOrLessIsOff) {
-  EXPECT_EQ(load_variables({{"SESSION_BOOST_TIMEOUT", "0s"}}).config.pool.waits.queue_timeout,
-            kForever);
-  EXPECT_EQ(load_variables({{"SESSION_BOOST_TIMEOUT", "-1s"}}).config.pool.waits.queue_timeout,
-            kForever);
+  for (const char* off : {"0s", "-1s"}) {
+    const Loaded loaded =
+        load_variables({{"ENABLE_SESSION_BOOST", "true"}, {"SESSION_BOOST_TIMEOUT", off}});
+    EXPECT_EQ(loaded.config.pool.waits.queue_timeout, kForever) << off;
+  }
 }
 
 TEST(Environment, EnablingBoostKeepsAPolicyThatBoosts) {
@@ -220,8 +221,12 @@ TEST(Environment, WhatIsAcceptedWithoutEffectIsSaid) {
   EXPECT_THAT(
       load_variables({{"ENABLE_FAIRNESS_SCHEDULING", "f"}}, "policy: fair-share\n").warnings,
       ElementsAre(HasSubstr("leaves the policy at fair-share")));
-  EXPECT_THAT(load_variables({{"ENABLE_SESSION_BOOST", "false"}}).warnings,
-              ElementsAre(HasSubstr("leaves the policy at session-boost")));
+  EXPECT_THAT(
+      load_variables({{"ENABLE_SESSION_BOOST", "false"}}, "policy: session-boost\n").warnings,
+      ElementsAre(HasSubstr("leaves the policy at session-boost")));
+  EXPECT_THAT(load_variables({{"SESSION_BOOST_TTL", "1s"}}).warnings,
+              ElementsAre(HasSubstr("does not boost sessions; unused")))
+      << "not without its switch";
 }
 
 TEST(Environment, UnknownNamesAreWarnedAboutWithTheNearest) {
@@ -239,10 +244,11 @@ TEST(Environment, UnknownNamesAreWarnedAboutWithTheNearest) {
 TEST(Environment, ImpossibleValuesAreErrorsThatNameTheVariable) {
   EXPECT_THAT(load_variables({{"ENABLE_SESSION_BOOST", "yes"}}).errors,
               ElementsAre("$ENABLE_SESSION_BOOST: 'yes' is neither true nor false"));
-  EXPECT_THAT(load_variables({{"SESSION_BOOST_TTL", "60"}}).errors,
+  const std::pair<std::string, std::string> on{"ENABLE_SESSION_BOOST", "true"};
+  EXPECT_THAT(load_variables({on, {"SESSION_BOOST_TTL", "60"}}).errors,
               ElementsAre(HasSubstr("$SESSION_BOOST_TTL: '60' has no unit")));
   EXPECT_THAT(
-      load_variables({{"SESSION_BOOST_INFLIGHT_PER_POD", "many"}}).errors,
+      load_variables({on, {"SESSION_BOOST_INFLIGHT_PER_POD", "many"}}).errors,
       ElementsAre(HasSubstr("$SESSION_BOOST_INFLIGHT_PER_POD: expert.admission.limit: 'many'")));
 }
 

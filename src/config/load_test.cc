@@ -26,7 +26,7 @@ TEST(Load, NothingIsTheDefaults) {
   const Loaded loaded = load({});
   EXPECT_THAT(loaded.errors, IsEmpty());
   EXPECT_EQ(loaded.config.listen, "127.0.0.1:8080");
-  EXPECT_EQ(loaded.config.pool, *core::preset("session-boost"));
+  EXPECT_EQ(loaded.config.pool, *core::preset("resident-set"));
   EXPECT_THAT(loaded.origins, IsEmpty());
 }
 

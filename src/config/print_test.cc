@@ -84,7 +84,7 @@ TEST(Print, TheSchemaDescribesEveryKeyAndNothingElse) {
     ASSERT_TRUE(schema.contains(at)) << key.path;
     EXPECT_EQ(schema[at]["description"], std::string(key.doc));
   }
-  EXPECT_EQ(schema["properties"]["policy"]["enum"][0], "session-boost");
+  EXPECT_EQ(schema["properties"]["policy"]["enum"][0], "resident-set");
 }
 
 TEST(Print, TheDocumentationHoldsTheReference) {

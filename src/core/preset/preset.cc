@@ -150,6 +150,7 @@ struct Preset {
 };
 
 constexpr std::array kPresets = {
+    Preset{"resident-set", resident_set},
     Preset{"session-boost", session_boost},
     Preset{"fair-share", fair_share},
     Preset{"critical-path", critical_path},
@@ -160,7 +161,6 @@ constexpr std::array kPresets = {
     Preset{"turn-priority", turn_priority},
     Preset{"lmetric", lmetric},
 
-    Preset{"resident-set", resident_set},
     Preset{"kthena-pr", kthena_pr},
     Preset{"gated", gated},
     Preset{"half", half},
