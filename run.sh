@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds Turnpike and shows what it is for: three simulated model servers, the gateway before them, and 120 conversations of
-# ten turns through real sockets: without a queue, with the ancestor's session queue, and with the policy resident-set.
-# Prints one table; ends by itself.
+# Builds Turnpike and shows what it is for: three simulated model servers, the gateway before them, and a load through real
+# sockets: first 45 agents, then the ancestor's benchmark of 120 conversations; each in turn (round-robin), with the ancestor's
+# session queue, and with the default policy. Prints two tables; ends by itself after about three minutes.
 #
 # usage: ./run.sh [--build-only] [--speed X]
 #   --build-only   build build/release/turnpike and stop
@@ -27,4 +27,5 @@ cmake --build build/release --target turnpike >&2
 if $build_only; then exit 0; fi
 
 # exec: a Ctrl-C or a SIGTERM reaches the process that ends what it started.
-exec /usr/bin/python3 bench/kthena_c40.py --policies least-request,session-boost,resident-set --speed "$speed"
+exec /usr/bin/python3 bench/live.py --workloads agents-small,kthena-c40 --policies round-robin,session-boost,resident-set \
+  --speed "$speed"

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""The C40 benchmark of kthena-router's session boost queue, over real sockets: three simulated engines, the gateway, and 120
-conversations of ten turns with 40 in flight, once for each policy. One clock runs everywhere, --speed times faster than
-the wall's; times are reported in simulated seconds.
+"""A workload over real sockets: three simulated engines, the gateway, and `turnpike load`, once for each policy. One clock runs
+everywhere, --speed times faster than the wall's; times are reported in simulated seconds.
+
+kthena-c40    the benchmark of kthena-router's session boost queue: 120 conversations of ten turns, 40 in flight, no pauses
+agents-small  45 coding agents in a closed loop: twice as much context as the caches hold
 
 Prints one table; writes JSON (the result files of `turnpike load`) and Markdown with --json and --markdown.
 """
@@ -25,12 +27,17 @@ MODEL = "llama-8b"
 # The first row is its published table (best values of different configurations, dropped requests left out); the others
 # are its own program on these three engines, measured over all requests, failures counted as the slowest.
 REFERENCES = [
-    ("kthena-router, published", 1800, 282, 3100, 12900, 8800, None, 501, None, None),
-    ("kthena-router, no queue", 4030, 1286, 11125, 15625, 12201, 54.8, 470, 23, 1200),
-    ("kthena-router, session boost as shipped", 4049, 1607, 11294, 18091, 12430, 56.2, 468, 21, 1200),
-    ("kthena-router, session boost tuned by hand", 3147, 397, 14908, 30448, 7292, 27.5, 737, 73, 1171),
+    ("kthena-router, published", 1800, 282, 3100, 12900, 8800, None, 501, None, None, None),
+    ("kthena-router, no queue", 4030, 1286, 11125, 15625, 12201, 54.8, 470, 23, None, 1200),
+    ("kthena-router, session boost as shipped", 4049, 1607, 11294, 18091, 12430, 56.2, 468, 21, None, 1200),
+    ("kthena-router, session boost tuned by hand", 3147, 397, 14908, 30448, 7292, 27.5, 737, 73, None, 1171),
 ]
-COLUMNS = ["configuration", "TTFT mean", "p50", "p90", "p99", "E2E mean", "ITL", "tok/s", "hit %", "done"]
+# What it is, how long it takes (simulated seconds; None: until it is done), what is known of others.
+WORKLOADS = {
+    "kthena-c40": ("120 conversations of 10 turns, 40 in flight", None, REFERENCES),
+    "agents-small": ("45 agents in a closed loop", 300, []),
+}
+COLUMNS = ["configuration", "TTFT mean", "p50", "p90", "p99", "E2E mean", "ITL", "tok/s", "hit %", "sessions/min", "done"]
 
 
 def progress(text):
@@ -78,7 +85,7 @@ class Program:
                 self.process.wait()
 
 
-def run_once(policy, seed, arguments, programs):
+def run_once(workload, policy, seed, arguments, programs):
     speed = ["--speed", arguments.speed]
     engines = Program("engine", "--listen", "127.0.0.1:0", "--replicas", 3, "--model", MODEL, "--profile", "kthena-table",
                       "--kv-tokens", 150_000, "--max-num-seqs", 256, *speed)
@@ -90,14 +97,16 @@ def run_once(policy, seed, arguments, programs):
     target = gateway.ready()["listen"]
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "result.json"
-        load = Program("load", "--target", f"http://{target}", "--workload", "kthena-c40", "--sessions", arguments.sessions,
-                       "--concurrency", 40, "--seed", seed, "--model", MODEL, "--json", path, *speed)
+        duration = arguments.duration or WORKLOADS[workload][1]
+        length = ["--duration", duration] if duration else []
+        load = Program("load", "--target", f"http://{target}", "--workload", workload, *length, "--seed", seed, "--model",
+                       MODEL, "--json", path, *speed)
         programs.append(load)
         started = time.monotonic()
         while load.process.poll() is None:
             if time.monotonic() - started > arguments.limit:
                 raise RuntimeError(f"{policy}: not done within {arguments.limit} s: {' / '.join(load.lines[-5:])}")
-            progress(f"{policy}, seed {seed}: {time.monotonic() - started:.0f} s")
+            progress(f"{workload}, {policy}, seed {seed}: {time.monotonic() - started:.0f} s")
             time.sleep(0.2)
         if load.process.returncode != 0 or not path.exists():
             raise RuntimeError(f"turnpike load ended with {load.process.returncode}: {' / '.join(load.lines[-5:])}")
@@ -117,12 +126,12 @@ def row(name, runs):
     return (name, *(median(lambda run, key=key: run["ttft_s"][key] * 1000) for key in ("mean", "p50", "p90", "p99")),
             median(lambda run: run["e2e_s"]["mean"] * 1000), median(lambda run: run["itl_s"]["mean"] * 1000),
             median(lambda run: run["output_tokens_per_s"]), median(lambda run: run["token_hit_rate"] * 100),
-            median(lambda run: run["requests"]["finished"]))
+            median(lambda run: run["sessions_per_minute"]), median(lambda run: run["requests"]["finished"]))
 
 
 def cells(values):
     name, *numbers = values
-    return [name] + ["-" if number is None else f"{number:.1f}" if column == "ITL" else f"{number:.0f}"
+    return [name] + ["-" if number is None else f"{number:.1f}" if column in ("ITL", "sessions/min") else f"{number:.0f}"
                      for column, number in zip(COLUMNS[1:], numbers)]
 
 
@@ -142,7 +151,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--policies", type=lambda text: text.split(","), default=["round-robin", "least-request", "session-boost", "resident-set"])
     parser.add_argument("--speed", type=float, default=10.0, help="simulated seconds per real second (default 10)")
-    parser.add_argument("--sessions", type=int, default=120)
+    parser.add_argument("--workloads", type=lambda text: text.split(","), default=list(WORKLOADS))
+    parser.add_argument("--duration", type=float, help="simulated seconds; default: the workload's own")
     parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=[1])
     parser.add_argument("--limit", type=float, default=180.0, help="real seconds after which one run is given up (default 180)")
     parser.add_argument("--json", type=pathlib.Path)
@@ -154,12 +164,23 @@ def main():
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _: sys.exit(128 + received))
-    programs, results = [], []
+    unknown = set(arguments.workloads) - set(WORKLOADS)
+    if unknown:
+        parser.error(f"--workloads: unknown {', '.join(sorted(unknown))}; there are {', '.join(WORKLOADS)}")
+    programs, results, tables = [], [], []
     try:
-        for policy in arguments.policies:
-            results.append((policy, [run_once(policy, seed, arguments, programs) for seed in arguments.seeds]))
+        for workload in arguments.workloads:
+            about, _, references = WORKLOADS[workload]
+            of_policies = [(policy, [run_once(workload, policy, seed, arguments, programs) for seed in arguments.seeds])
+                           for policy in arguments.policies]
+            results += [result for _, runs in of_policies for result in runs]
+            rows = [row(f"turnpike {policy}", [run for result in runs for run in result["runs"]]) for policy, runs in of_policies]
+            progress("")
+            print(f"{workload}: {about}, 3 engines of 150 000 KV tokens; milliseconds, {arguments.speed} x real time")
+            print(plain(rows + references), end="\n\n", flush=True)
+            tables.append(f"### {workload}\n\n{about}\n\n{markdown(rows + references)}")
     except RuntimeError as problem:
-        sys.exit(f"\nkthena_c40: {problem}")
+        sys.exit(f"\nlive: {problem}")
     finally:
         for program in reversed(programs):
             program.ask_to_end()
@@ -167,19 +188,14 @@ def main():
             program.end()
         progress("")
 
-    rows = [row(f"turnpike {policy}", [run for result in runs for run in result["runs"]]) for policy, runs in results]
-    print(f"kthena-c40: {arguments.sessions} conversations of 10 turns, 40 in flight, 3 engines of 150 000 KV tokens; "
-          f"milliseconds, {arguments.speed} x real time")
-    print(plain(rows + REFERENCES))
     if arguments.json:
-        first = results[0][1][0]
-        merged = {**first, "runs": [run for _, runs in results for result in runs for run in result["runs"]],
+        merged = {**results[0], "runs": [run for result in results for run in result["runs"]],
                   "references": [dict(zip(COLUMNS, reference)) for reference in REFERENCES]}
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(merged, indent=1) + "\n")
     if arguments.markdown:
         arguments.markdown.parent.mkdir(parents=True, exist_ok=True)
-        arguments.markdown.write_text(markdown(rows + REFERENCES))
+        arguments.markdown.write_text("\n".join(tables))
 
 
 if __name__ == "__main__":
