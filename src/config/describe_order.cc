@@ -65,6 +65,12 @@ void describe_resident(core::ResidentParams& r, std::vector<Key>& keys) {
        "Part of the reported capacity below which it is never learned: lower where gateways share "
        "an engine.",
        {0, 1}},
+      {"expert.resident.running_share",
+       &r.running_share,
+       "Part of an endpoint's capacity that running requests may take before anybody but a "
+       "resident "
+       "waits: less keeps more contexts to be found again, and runs fewer.",
+       {0.01, 1}},
       {"expert.resident.worth_start",
        &r.worth_start,
        "What finding a context again is first thought to be worth, in times of computing the whole "

@@ -61,7 +61,9 @@ void ResidentSet::list_room(Endpoint& endpoint, TimePoint now) {
   ResidentAccount& own = account(endpoint);
   double space = -1;
   if (usable(endpoint, now) && &endpoint != seat_.endpoint && has_slot(endpoint))
-    space = is_alone(endpoint) ? kNoLimit : std::max(-1.0, room(endpoint, 0, false));
+    space = is_alone(endpoint)
+                ? kNoLimit
+                : std::max(-1.0, std::min(room(endpoint, 0, false), left_to_run(endpoint)));
   if (space == own.listed_room) return;
   if (own.listed_room >= 0) by_room_.erase({own.listed_room, endpoint.spec.id, &endpoint});
   own.listed_room = space;

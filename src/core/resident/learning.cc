@@ -75,6 +75,14 @@ double ResidentSet::room(const Endpoint& endpoint, double need, bool adds_sessio
   return own.capacity - shared(endpoint) - own.used() - foreign - need - growth_.value() * sessions;
 }
 
+// What running requests leave of their share of the cache to others than residents. The rest is for contexts that nobody holds a
+// place for and that may be found again all the same.
+double ResidentSet::left_to_run(const Endpoint& endpoint) const {
+  if (endpoint.ledger.leases() == 0) return std::numeric_limits<double>::infinity();
+  const ResidentAccount& own = *endpoint.account;
+  return params_.running_share * (own.capacity - shared(endpoint)) - own.running;
+}
+
 // Only a configured number of slots counts. An engine also has requests waiting while it spends its steps on prompts; the number
 // running then would become a limit that nothing could ever disprove, because nothing more is sent.
 bool ResidentSet::has_slot(const Endpoint& endpoint) {
@@ -98,8 +106,9 @@ bool ResidentSet::admits(const Request& request, const Endpoint& endpoint, TimeP
   if (!has_slot(endpoint)) return false;
   // What never fits beside others goes where nothing else is.
   if (endpoint.ledger.leases() == 0 && endpoint.account->by_idleness.empty()) return true;
-  return can_run(request, endpoint) &&
-         room(endpoint, need(request, endpoint), request.session != nullptr) >= 0;
+  const double wanted = need(request, endpoint);
+  return can_run(request, endpoint) && wanted <= left_to_run(endpoint) &&
+         room(endpoint, wanted, request.session != nullptr) >= 0;
 }
 
 void ResidentSet::learn_capacity(Request& request, Endpoint& endpoint, const Usage& usage) {

@@ -28,6 +28,19 @@ std::optional<TokenCount> RecencyStack::above(SessionKey session) const {
   return total_ - TokenCount(sum_to(found->second));
 }
 
+std::optional<TokenCount> RecencyStack::tokens(SessionKey session) const {
+  const auto found = places_.find(session);
+  if (found == places_.end()) return std::nullopt;
+  return TokenCount(entries_[found->second].tokens);
+}
+
+void RecencyStack::forget(SessionKey session) {
+  const auto found = places_.find(session);
+  if (found == places_.end()) return;
+  remove(found->second);
+  places_.erase(found);
+}
+
 void RecencyStack::bound(TokenCount depth) {
   while (total_ > depth && oldest_ < entries_.size()) {
     const Entry oldest = entries_[oldest_];

@@ -21,6 +21,9 @@ class RecencyStack {
   void touch(SessionKey session, TokenCount tokens);
   // Tokens of the sessions used more recently; nothing for one that is not there.
   [[nodiscard]] std::optional<TokenCount> above(SessionKey session) const;
+  // Tokens it was last used with; nothing for one that is not there.
+  [[nodiscard]] std::optional<TokenCount> tokens(SessionKey session) const;
+  void forget(SessionKey session);
   void bound(TokenCount depth);
   void clear();
   [[nodiscard]] std::size_t size() const { return places_.size(); }

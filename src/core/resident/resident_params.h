@@ -13,11 +13,13 @@ struct ResidentParams {
   double capacity_gain =
       0.2;  // how far learned capacity moves towards what an answer said; 0: never
   double capacity_floor = 0.2;  // of the reported capacity: it never falls below
+  // Of an endpoint's capacity: what running requests may take before others than residents wait.
+  double running_share = 0.65;
   // What it is worth to find a session's context again, in times that the engine needs to compute its whole cache: start, and the
   // bounds between which it is learned. It decides for how long an idle session keeps its place.
-  double worth_start = 0.35;
+  double worth_start = 0.3;
   double worth_min = 0.2;
-  double worth_max = 0.5;
+  double worth_max = 0.4;
   double hold_start = 10.0;  // seconds an idle session keeps its place before enough is known
   double hold_max = 20.0;    // and at most
   double backlog_target =

@@ -165,12 +165,12 @@ void ResidentSet::dispatched(Request& request, Endpoint& endpoint, TimePoint now
     }
     ++occupant.running;
     if (const auto above = own.stack.above(session->key); above && session->turns > 0) {
-      part.above = above->as_double();
-      part.put = std::min(tokens, occupant.context);
+      // What runs is in the cache whenever it was begun.
+      part.above = above->as_double() + own.running;
+      part.put = std::min(tokens, own.stack.tokens(session->key)->as_double());
     }
     occupant.context = std::max(occupant.context, tokens);
-    own.stack.touch(session->key, TokenCount(static_cast<std::int64_t>(tokens)));
-    own.stack.bound(TokenCount(static_cast<std::int64_t>(16 * own.capacity)));
+    own.stack.forget(session->key);
     session->resident_at = endpoint.spec.id;
   }
   own.running += part.taken;
@@ -202,6 +202,7 @@ void ResidentSet::ended(Request& request, Endpoint& endpoint, const Settlement* 
       occupant.context = std::max(occupant.context, context);
       if (occupant.running == 0) occupant.context = context;
       own.stack.touch(session->key, TokenCount(static_cast<std::int64_t>(occupant.context)));
+      own.stack.bound(TokenCount(static_cast<std::int64_t>(16 * own.capacity)));
       if (occupant.running == 0 && endpoint.dispatchable && session->confirmed) {
         const int kind = (session->turns > 1 ? 2 : 0) +
                          (settlement != nullptr && settlement->ended_in_tool_call ? 1 : 0);

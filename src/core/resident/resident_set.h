@@ -137,6 +137,7 @@ class ResidentSet {
   [[nodiscard]] double least_own_tokens(const Request& request, const Endpoint* bound) const;
   [[nodiscard]] double need(const Request& request, const Endpoint& endpoint) const;
   [[nodiscard]] double room(const Endpoint& endpoint, double need, bool adds_session) const;
+  [[nodiscard]] double left_to_run(const Endpoint& endpoint) const;
   [[nodiscard]] static bool has_slot(const Endpoint& endpoint);
   [[nodiscard]] bool can_run(const Request& request, const Endpoint& endpoint) const;
   [[nodiscard]] bool admits(const Request& request, const Endpoint& endpoint, TimePoint now) const;

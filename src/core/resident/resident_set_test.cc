@@ -14,6 +14,7 @@ using testing::Pair;
 PoolParams residents() {
   PoolParams params = *preset("resident-set");
   params.resident.start_capacity = 10'000;
+  params.resident.running_share = 1;
   return params;
 }
 
@@ -33,6 +34,22 @@ TEST(ResidentSet, WhatFitsGoesAndWhatDoesNotWaits) {
   EXPECT_THAT(pool.went(), ElementsAre(3)) << "a smaller one fits beside it";
   pool.settle(1, Ending::cancelled);
   EXPECT_THAT(pool.went(), ElementsAre(2));
+}
+
+TEST(ResidentSet, RunningRequestsLeaveAShareToContextsThatNobodyHoldsAPlaceFor) {
+  PoolParams params = residents();
+  params.resident.running_share = 0.65;
+  PoolUnderTest pool(params);
+  pool.endpoint(1);
+  pool.submit(1, {.session = 1, .prompt = 7000});
+  EXPECT_THAT(pool.went(), ElementsAre(1)) << "more than the share, but nothing else runs";
+  pool.settle(1, Ending::cancelled);
+  pool.forget();
+  pool.submit(2, {.session = 2, .prompt = 4000});
+  pool.submit(3, {.session = 3, .prompt = 2000});
+  EXPECT_THAT(pool.went(), ElementsAre(2)) << "4512 + 2512 are more than 6500, not than 10 000";
+  pool.submit(4, {.session = 4, .prompt = 1400});
+  EXPECT_THAT(pool.went(), ElementsAre(4)) << "4512 + 1912 are not";
 }
 
 TEST(ResidentSet, AResidentsTurnWaitsForNobody) {
