@@ -287,7 +287,10 @@ std::string ResidentSet::waits_in_vain(TimePoint now) const {
         const bool serves = std::ranges::binary_search(endpoint->spec.models, model);
         if (!serves || endpoint.get() == seat_.endpoint || !admits(*first, *endpoint, now))
           continue;
-        if (room(*endpoint, need(*first, *endpoint), true) > slack)
+        // By what it was thought to need when it came: prefixes that have come to be shared since may make that less.
+        const double wanted =
+            std::max(need(*first, *endpoint), static_cast<double>(first->resident.need));
+        if (endpoint->account->listed_room >= wanted && room(*endpoint, wanted, true) > slack)
           return "a request waits although an endpoint has room";
       }
     }
