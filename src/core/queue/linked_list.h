@@ -10,6 +10,7 @@ template <typename T, typename List>
 struct Link {
   Link() : next(self()) {}
   Link(const Link& /*other*/) : Link() {}
+  // NOLINTNEXTLINE(bugprone-unhandled-self-assignment): nothing is taken over, from whomever
   Link& operator=(const Link& /*other*/) { return *this; }
   ~Link() = default;
 

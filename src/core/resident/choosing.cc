@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cassert>
 #include <limits>
+#include <ranges>
 #include <utility>
 
 #include "core/placement/scorers.h"
@@ -229,9 +230,9 @@ ResidentSet::Choice ResidentSet::best_place(Request& request, TimePoint now) {
     if (enough()) break;
   }
   const std::size_t holders = weighed_.size();
-  for (auto entry = by_room_.rbegin(); entry != by_room_.rend(); ++entry) {
-    if (entry->room < static_cast<double>(request.resident.need)) break;
-    weigh(*entry->endpoint);
+  for (const Listed& listed : std::views::reverse(by_room_)) {
+    if (listed.room < static_cast<double>(request.resident.need)) break;
+    weigh(*listed.endpoint);
     if (weighed_.size() >= holders + kMostWeighed) break;
   }
   // Whether one admits it is worth knowing only of the best.
