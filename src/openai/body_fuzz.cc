@@ -11,8 +11,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   using namespace turnpike::openai;
   static BodyScanner scanner;
-  ByteBuffer buffer;
-  buffer.reserve(1);
+  turnpike::ByteBuffer buffer;
+  static_cast<void>(buffer.prepare(1));  // there is memory to look at even if nothing is put in
   buffer.append({reinterpret_cast<const char*>(bytes), size});
   const auto facts = scanner.scan(Route::chat_completions, buffer.view());
   if (!facts) {
@@ -25,7 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   spliced.add(*facts->ask_for_usage);
   std::string out;
   spliced.append_to(out);
-  ByteBuffer again;
+  turnpike::ByteBuffer again;
   again.append(out);
   const auto after = scanner.scan(Route::chat_completions, again.view());
   if (!after || !after->include_usage || after->model != facts->model) __builtin_trap();
