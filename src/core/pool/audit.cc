@@ -16,6 +16,7 @@ std::string Pool::State::broken_invariant(TimePoint now) {
   TokenCount queued_tokens;
   std::map<const Endpoint*, int> leases;
   std::map<const Endpoint*, TokenCount> contexts;
+  std::map<const Endpoint*, TokenCount> prefills;  // prompts that others answer
   std::map<const Session*, std::pair<int, int>> of_session;
   for (const Number number : numbers) {
     const Request& request = requests[number];
@@ -29,10 +30,17 @@ std::string Pool::State::broken_invariant(TimePoint now) {
     }
     ++dispatched;
     ++running;
-    ++leases[request.running->endpoint];
-    contexts[request.running->endpoint] += request.submission.prompt_tokens;
+    const RunningPart& part = *request.running;
+    ++leases[part.endpoint];
+    contexts[part.endpoint] += request.submission.prompt_tokens;
+    if ((part.prefill != nullptr) != static_cast<bool>(part.prefill_lease))
+      return "a prefill endpoint without a lease";
+    if (part.prefill != nullptr) {
+      ++leases[part.prefill];
+      prefills[part.prefill] += part.uncached;
+    }
     const auto tried = request.tried();
-    if (std::ranges::find(tried, request.running->endpoint->spec.id) != tried.end()) {
+    if (std::ranges::find(tried, part.endpoint->spec.id) != tried.end()) {
       return "a request runs where it has failed";
     }
   }
@@ -64,7 +72,8 @@ std::string Pool::State::broken_invariant(TimePoint now) {
       return said("leases", ledger.leases(), leases[endpoint.get()]);
     if (ledger.running_tokens() != contexts[endpoint.get()])
       return "running tokens are not those of the leases";
-    if (ledger.backlog() < TokenCount(0) || ledger.backlog() > ledger.running_tokens())
+    if (ledger.backlog() < prefills[endpoint.get()] ||
+        ledger.backlog() > ledger.running_tokens() + prefills[endpoint.get()])
       return "backlog out of range";
     if (ledger.leases() == 0 && ledger.backlog() != TokenCount(0)) return "backlog without leases";
     if (endpoint->removed && ledger.leases() == 0) return "a removed endpoint stays";
@@ -82,9 +91,15 @@ std::string Pool::State::broken_invariant(TimePoint now) {
     if (std::string wrong = programs->broken_invariant(); !wrong.empty()) return wrong;
   }
   if (!may_dispatch(now)) return {};
-  // Work-conserving: nothing waits that could go.
+  // Work-conserving: nothing waits that could go, whether the queue would find it or not.
   std::size_t for_one = 0;
   std::string idle;
+  for (const Number number : numbers) {
+    const Request& request = requests[number];
+    if (request.dispatched() || request.only) continue;
+    fleet.collect(request, candidate_endpoints);
+    if (!candidate_endpoints.empty()) idle = "a request waits that an endpoint would take";
+  }
   queue.for_each_model([&](ModelId model) {
     ModelQueue& waiting = *queue.find(model);
     if (waiting.first_anywhere(fleet.opening(model), now).request != nullptr) {

@@ -80,7 +80,8 @@ bool Pool::State::dispatch_holder(TimePoint now) {
     }
     const bool serves =
         std::ranges::binary_search(endpoint->spec.models, request->submission.model);
-    if (!serves || request->is_retry() || !fleet.has_held_room(*endpoint, now)) {
+    if (!serves || request->is_retry() || !fleet.has_held_room(*endpoint, now) ||
+        fleet.lacks_prefill(*request, *endpoint)) {
       ++i;
       continue;
     }
@@ -163,8 +164,7 @@ void Pool::State::dispatch(Request& request, Endpoint& endpoint, TimePoint now,
   request.ticket = {};
   request.running = std::make_unique<RunningPart>();
   RunningPart& running = *request.running;
-  running.lease = endpoint.ledger.take(request.submission.prompt_tokens, explanation.uncached, now);
-  running.endpoint = &endpoint;
+  take_leases(request, endpoint, explanation.uncached, now);
   running.is_probe = endpoint.breaker.state(now) == BreakerState::half_open;
   endpoint.breaker.request_sent(now);
   ++request.attempt;
@@ -193,7 +193,8 @@ void Pool::State::dispatch(Request& request, Endpoint& endpoint, TimePoint now,
     rejoin_program(request, now);
   }
   if (!request.streaming) {
-    running.assumed_first_token = now + endpoint.ledger.backlog_time();
+    const Endpoint& prompt_endpoint = running.prefill == nullptr ? endpoint : *running.prefill;
+    running.assumed_first_token = now + prompt_endpoint.ledger.backlog_time();
     assumed_first_tokens.emplace(running.assumed_first_token, *numbers.find(request.submission.id));
   }
   fleet.refresh(endpoint, now);
@@ -202,13 +203,16 @@ void Pool::State::dispatch(Request& request, Endpoint& endpoint, TimePoint now,
   ++counters.dispatched[static_cast<std::size_t>(reason)];
   counters.retries += request.attempt > 1 ? 1 : 0;
   counters.rebinds += rebound ? 1 : 0;
-  decisions.emplace_back(Dispatch{.request = request.submission.id,
-                                  .endpoint = endpoint.spec.id,
-                                  .why = reason,
-                                  .attempt = request.attempt,
-                                  .waited = now - request.arrival.at,
-                                  .rebound = rebound,
-                                  .explanation = explanation});
+  decisions.emplace_back(Dispatch{
+      .request = request.submission.id,
+      .endpoint = endpoint.spec.id,
+      .why = reason,
+      .attempt = request.attempt,
+      .waited = now - request.arrival.at,
+      .rebound = rebound,
+      .explanation = explanation,
+      .prefill = running.prefill == nullptr ? EndpointId::none() : running.prefill->spec.id,
+      .hand_over = running.prefill == nullptr ? HandOver::none : params.pairs.hand_over});
 }
 
 Why Pool::State::why(const Request& request, TimePoint now) const {

@@ -59,7 +59,13 @@ struct Endpoint {
 
   // It may get requests for the model, room or not.
   [[nodiscard]] bool can_serve(ModelId model) const {
-    return dispatchable && std::ranges::binary_search(spec.models, model);
+    return dispatchable && spec.role != Role::prefill &&
+           std::ranges::binary_search(spec.models, model);
+  }
+  // It may compute prompts for the model's requests, room or not.
+  [[nodiscard]] bool can_prefill(ModelId model) const {
+    return dispatchable && spec.role == Role::prefill &&
+           std::ranges::binary_search(spec.models, model);
   }
 
   std::uint64_t dispatched = 0;
@@ -71,6 +77,7 @@ struct Endpoint {
   Access access = Access::none;
   TokenCount most = kAnySize;  // of a request; see Opening
   bool dispatchable = false;
+  bool prefill_room = false;  // for one more prompt, if it is a prefill endpoint
   bool calm = false;          // see Fleet::calm_count
   bool counted = false;       // among the endpoints that are not leaving
   bool counted_well = false;  // and of those, among the well ones

@@ -3,18 +3,25 @@
 #include "core/pool/state.h"
 
 namespace turnpike::core {
+namespace {
+
+std::span<const std::uint64_t> counted(const PrefixParams& params, const Request& request) {
+  const std::span<const std::uint64_t> blocks(request.submission.blocks);
+  const std::size_t count =
+      params.max_blocks == 0 ? blocks.size() : std::min(blocks.size(), params.max_blocks);
+  return blocks.first(count);
+}
+
+}  // namespace
 
 std::span<const std::uint64_t> Pool::State::counted_blocks(const Request& request) const {
-  const std::span<const std::uint64_t> blocks(request.submission.blocks);
-  const std::size_t count = params.prefix.max_blocks == 0
-                                ? blocks.size()
-                                : std::min(blocks.size(), params.prefix.max_blocks);
-  return blocks.first(count);
+  return counted(params.prefix, request);
 }
 
 // What an endpoint would have to compute of the prompt. With a fingerprint: what follows the part it probably holds; without one:
 // all but the session's context, where that was built last.
-TokenCount Pool::State::uncached(const Request& request, const Endpoint& endpoint) const {
+TokenCount expected_uncached(const PrefixParams& params, const Request& request,
+                             const Endpoint& endpoint) {
   const TokenCount prompt = request.submission.prompt_tokens;
   const Session* session = request.session;
   const bool bound = session != nullptr && session->endpoint == endpoint.spec.id;
@@ -22,12 +29,16 @@ TokenCount Pool::State::uncached(const Request& request, const Endpoint& endpoin
   if (request.submission.blocks.empty() || !endpoint.prefixes)
     return prompt - std::min(prompt, context);
 
-  const std::size_t held = endpoint.prefixes->held(counted_blocks(request));
+  const std::size_t held = endpoint.prefixes->held(counted(params, request));
   const auto blocks = static_cast<std::int64_t>(request.submission.blocks.size());
   const TokenCount known(prompt.value() * static_cast<std::int64_t>(held) / blocks);
   // If it holds the whole prompt of the last turn, it holds the answer too.
   const bool whole = bound && session->chain_blocks > 0 && held >= session->chain_blocks;
   return prompt - std::min(prompt, whole ? std::max(known, context) : known);
+}
+
+TokenCount Pool::State::uncached(const Request& request, const Endpoint& endpoint) const {
+  return expected_uncached(params.prefix, request, endpoint);
 }
 
 // Over the endpoints: what is left of it where most is held, or at its session's.
@@ -52,7 +63,7 @@ void Pool::State::correct_prefixes(const Request& request, Endpoint& endpoint,
                              request.submission.prompt_tokens.as_double());
   }
   if (!settlement.usage.cached_tokens || request.running->prefix_used == 0) return;
-  const TokenCount expected = request.submission.prompt_tokens - request.running->lease.uncached();
+  const TokenCount expected = request.submission.prompt_tokens - request.running->uncached;
   if (*settlement.usage.cached_tokens * 2 < expected)
     endpoint.prefixes->lost(request.running->prefix_used);
 }

@@ -60,4 +60,30 @@ std::string_view to_string(FailureKind kind) {
   return "";
 }
 
+std::string_view to_string(Role role) {
+  switch (role) {
+    case Role::both:
+      return "both";
+    case Role::prefill:
+      return "prefill";
+    case Role::decode:
+      return "decode";
+  }
+  return "";
+}
+
+std::string_view to_string(HandOver mode) {
+  switch (mode) {
+    case HandOver::none:
+      return "none";
+    case HandOver::vllm_nixl:
+      return "vllm-nixl";
+    case HandOver::vllm_simple:
+      return "vllm-simple";
+    case HandOver::sglang:
+      return "sglang";
+  }
+  return "";
+}
+
 }  // namespace turnpike::core

@@ -73,12 +73,25 @@ struct Gauges {
   std::optional<TokenCount> kv_capacity;
 };
 
+// What an endpoint computes: whole requests, or only the prompts or only the answers of them.
+enum class Role : std::uint8_t { both, prefill, decode };
+
+// How a prompt computed by one endpoint gets to the one that answers; the driver carries it out.
+enum class HandOver : std::uint8_t {
+  none,
+  vllm_nixl,    // the prefill answer names the transfer, which goes into the decode request
+  vllm_simple,  // a prefill of one token; the cache moves out of band
+  sglang,       // both at once, with a shared bootstrap room
+};
+
 struct EndpointSpec {
   EndpointId id;
   std::string name;  // unique in the pool; shown to users, and hashed by rendezvous placement
   std::vector<ModelId> models;  // sorted
   int slots = 0;                // configured number of requests it runs at once; 0: unknown
   TokenCount capacity{0};       // configured KV capacity; 0: unknown
+  Role role = Role::both;       // requests are never placed on a prefill endpoint
+  std::uint32_t group = 0;      // prefill endpoints work for the decode endpoints of their group
 };
 
 // Why a request went where it went.
@@ -121,6 +134,9 @@ struct Dispatch {
   Duration waited{0};    // since its (first) arrival
   bool rebound = false;  // the session moved away from the endpoint that held it
   Explanation explanation;
+  // Who computes the prompt, if that is somebody else, and how it is handed over then.
+  EndpointId prefill;
+  HandOver hand_over = HandOver::none;
 };
 
 enum class RejectReason : std::uint8_t {
@@ -152,5 +168,7 @@ using Decision = std::variant<Dispatch, Rejection>;
 std::string_view to_string(Why why);              // as in the header x-turnpike-decision
 std::string_view to_string(RejectReason reason);  // with dashes, as in x-turnpike-reason
 std::string_view to_string(FailureKind kind);
+std::string_view to_string(Role role);
+std::string_view to_string(HandOver mode);  // with dashes, as in the configuration
 
 }  // namespace turnpike::core

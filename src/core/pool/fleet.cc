@@ -35,7 +35,7 @@ void erase_from(std::vector<Endpoint*>& list, Endpoint& endpoint) {
 Endpoint& Fleet::add(const EndpointSpec& spec, TimePoint now) {
   if (Endpoint* known = find(spec.id)) {
     known->removed = known->draining = false;
-    set_models(*known, spec.models, now);
+    reassign(*known, spec, now);
     return *known;
   }
   return adopt(std::make_unique<Endpoint>(spec, added_++), now);
@@ -46,7 +46,7 @@ Endpoint& Fleet::adopt(std::unique_ptr<Endpoint> endpoint, TimePoint now) {
   e.group = nullptr;
   e.access = Access::none;
   e.most = kAnySize;
-  e.dispatchable = e.calm = e.counted = e.counted_well = e.noted = false;
+  e.dispatchable = e.prefill_room = e.calm = e.counted = e.counted_well = e.noted = false;
   e.wake = TimePoint::max();
   if (!e.prefixes) e.prefixes.emplace(params_->prefix.max_bytes);
   if (free_slots_.empty()) {
@@ -96,11 +96,20 @@ void Fleet::bury(Endpoint& endpoint) {
 }
 
 void Fleet::set_models(Endpoint& endpoint, std::vector<ModelId> models, TimePoint now) {
-  std::ranges::sort(models);
+  EndpointSpec spec = endpoint.spec;
+  spec.models = std::move(models);
+  reassign(endpoint, spec, now);
+}
+
+// Other models, or another part in the work.
+void Fleet::reassign(Endpoint& endpoint, const EndpointSpec& spec, TimePoint now) {
   set_opening(endpoint, {});
   set_dispatchable(endpoint, false, now);
   leave(endpoint, now);
-  endpoint.spec.models = std::move(models);
+  endpoint.spec.models = spec.models;
+  std::ranges::sort(endpoint.spec.models);
+  endpoint.spec.role = spec.role;
+  endpoint.spec.group = spec.group;
   if (!endpoint.removed) join(endpoint, now);
   refresh(endpoint, now);
 }
@@ -110,16 +119,26 @@ void Fleet::refresh(Endpoint& endpoint, TimePoint now) {
   const bool panic = is_panic(well_, live_, params_->breaker.panic_threshold);
   if (panic != panic_) {
     panic_ = panic;
-    for (auto& [id, other] : endpoints_) refresh_one(*other, now);
+    refresh_everyone(now);
   } else {
     refresh_one(endpoint, now);
+  }
+}
+
+// Prefill endpoints first: what decode endpoints take depends on them.
+void Fleet::refresh_everyone(TimePoint now) {
+  for (auto& [id, endpoint] : endpoints_) {
+    if (endpoint->spec.role == Role::prefill) refresh_one(*endpoint, now);
+  }
+  for (auto& [id, endpoint] : endpoints_) {
+    if (endpoint->spec.role != Role::prefill) refresh_one(*endpoint, now);
   }
 }
 
 void Fleet::refresh_all(TimePoint now) {
   for (auto& [id, endpoint] : endpoints_) count(*endpoint, now);
   panic_ = is_panic(well_, live_, params_->breaker.panic_threshold);
-  for (auto& [id, endpoint] : endpoints_) refresh_one(*endpoint, now);
+  refresh_everyone(now);
 }
 
 Endpoint* Fleet::find(EndpointId id) const {
@@ -155,6 +174,12 @@ Opening Fleet::opening_at(EndpointId id) const {
 bool Fleet::has_held_room(const Endpoint& endpoint, TimePoint now) const {
   return endpoint.dispatchable && endpoint.sheds_until <= now &&
          has_room(params_->admission, occupancy(endpoint, now), 0);
+}
+
+bool Fleet::lacks_prefill(const Request& request, const Endpoint& endpoint) const {
+  return hands_over() && pairs_.lacks_prefill(endpoint, request.submission.model) &&
+         expected_uncached(params_->prefix, request, endpoint) >=
+             params_->pairs.remote_prefill_from;
 }
 
 void Fleet::collect(const Request& request, std::vector<Endpoint*>& out) const {
@@ -280,6 +305,14 @@ Opening Fleet::evaluate(const Endpoint& endpoint, TimePoint now) const {
   if (!endpoint.dispatchable || endpoint.sheds_until > now) return {};
   const Occupancy load = occupancy(endpoint, now);
   const int held = static_cast<int>(endpoint.holds.size());
+  if (hands_over() && pairs_.lacks_prefill(endpoint)) {
+    // Only prompts that are short even if nothing of them is cached; under `program` sizes mean something else.
+    const bool sized = params_->admission.rule != AdmissionRule::program;
+    if (!sized || !has_room(params_->admission, load, held)) return {};
+    const TokenCount shorter = params_->pairs.remote_prefill_from - TokenCount(1);
+    return {.access = Access::all,
+            .most = std::min(shorter, largest_that_fits(params_->admission, load))};
+  }
   if (has_room(params_->admission, load, held))
     return {.access = Access::all, .most = largest_that_fits(params_->admission, load)};
   const bool shared = held > 0 && params_->grace.scope == GraceScope::boosted;
@@ -302,11 +335,13 @@ TimePoint Fleet::next_change(const Endpoint& endpoint, TimePoint now) const {
 }
 
 void Fleet::join(Endpoint& endpoint, TimePoint now) {
-  std::unique_ptr<ServingGroup>& group = groups_[endpoint.spec.models];
+  const bool routed = endpoint.spec.role != Role::prefill;
+  std::unique_ptr<ServingGroup>& group = groups_[{!routed, endpoint.spec.models}];
   if (group == nullptr) {
     group = std::make_unique<ServingGroup>();
     group->models = endpoint.spec.models;
     for (const ModelId model : group->models) {
+      if (!routed) break;
       const auto [route, is_new] = routes_.try_emplace(model);
       if (is_new) route->second.dark_since = now;
       route->second.groups.push_back(group.get());
@@ -314,15 +349,21 @@ void Fleet::join(Endpoint& endpoint, TimePoint now) {
   }
   group->members.push_back(&endpoint);
   endpoint.group = group.get();
+  pairs_.join(endpoint);
 }
 
 void Fleet::leave(Endpoint& endpoint, TimePoint now) {
   ServingGroup* group = std::exchange(endpoint.group, nullptr);
   if (group == nullptr) return;
+  pairs_.leave(endpoint);
   std::erase(group->members, &endpoint);
   if (!group->members.empty()) return;
-  for (const ModelId model : group->models) std::erase(routes_[model].groups, group);
-  groups_.erase(group->models);
+  const bool routed = endpoint.spec.role != Role::prefill;
+  for (const ModelId model : group->models) {
+    if (routed) std::erase(routes_[model].groups, group);
+  }
+  const auto models = std::pair(!routed, group->models);
+  groups_.erase(models);
   forget_dark_models(now);
 }
 
@@ -333,18 +374,19 @@ void Fleet::set_opening(Endpoint& endpoint, const Opening& opening) {
     if (endpoint.most != kAnySize) endpoint.group->by_room.emplace(endpoint.most, endpoint.spec.id);
   }
   if (endpoint.access == opening.access) return;
+  const std::size_t routed = endpoint.spec.role == Role::prefill ? 0 : 1;
   if (endpoint.access == Access::all) {
     erase_from(endpoint.group->open, endpoint);
-    --open_;
+    open_ -= routed;
   } else if (endpoint.access == Access::boosted) {
     erase_from(endpoint.group->held, endpoint);
-    --held_;
+    held_ -= routed;
   }
   endpoint.access = opening.access;
   if (opening.access == Access::none) return;
   std::vector<Endpoint*>& list =
       opening.access == Access::all ? endpoint.group->open : endpoint.group->held;
-  ++(opening.access == Access::all ? open_ : held_);
+  (opening.access == Access::all ? open_ : held_) += routed;
   endpoint.position = list.size();
   list.push_back(&endpoint);
 }
@@ -355,7 +397,8 @@ void Fleet::set_dispatchable(Endpoint& endpoint, bool dispatchable, TimePoint no
   if (dispatchable) endpoint.up_since = now;
   dispatchable ? ++dispatchable_ : --dispatchable_;
   dispatchable ? ++endpoint.group->dispatchable : --endpoint.group->dispatchable;
-  if (dispatchable || endpoint.group->dispatchable > 0) return;
+  if (dispatchable || endpoint.group->dispatchable > 0 || endpoint.spec.role == Role::prefill)
+    return;
   for (const ModelId model : endpoint.group->models) {
     if (!this->dispatchable(model)) routes_[model].dark_since = now;
   }
@@ -367,6 +410,7 @@ void Fleet::note_changes(bool wanted) {
 }
 
 void Fleet::note_change(Endpoint& endpoint) {
+  if (endpoint.spec.role == Role::prefill) return;  // nobody waits for it
   if (!notes_changes_ || std::exchange(endpoint.noted, true)) return;
   changed_.push_back(endpoint.spec.id);
 }
@@ -395,6 +439,8 @@ void Fleet::count(Endpoint& endpoint, TimePoint now) {
 }
 
 void Fleet::refresh_one(Endpoint& endpoint, TimePoint now) {
+  const bool could_prefill = endpoint.dispatchable;
+  const bool had_room = endpoint.prefill_room;
   note_change(endpoint);
   if (endpoint.group != nullptr) {
     set_dispatchable(endpoint, is_dispatchable(facts(endpoint, now), panic_), now);
@@ -406,6 +452,15 @@ void Fleet::refresh_one(Endpoint& endpoint, TimePoint now) {
   calm_ += (calm ? 1 : 0) - (endpoint.calm ? 1 : 0);
   endpoint.calm = calm;
   set_wake(endpoint, next_change(endpoint, now));
+  if (endpoint.spec.role != Role::prefill) return;
+  const int slots = endpoint.spec.slots;
+  endpoint.prefill_room =
+      endpoint.access == Access::all &&
+      (slots == 0 || endpoint.ledger.leases() + endpoint.ledger.foreign() < slots);
+  if (!hands_over()) return;
+  if (could_prefill != endpoint.dispatchable || had_room != endpoint.prefill_room)
+    pairs_.for_each_decode(endpoint.spec.group,
+                           [&](Endpoint& decode) { refresh_one(decode, now); });
 }
 
 void Fleet::forget_dark_models(TimePoint now) {

@@ -15,11 +15,12 @@
 
 #include "core/admission/room.h"
 #include "core/pool/endpoint.h"
+#include "core/pool/pairs.h"
 #include "core/preset/preset.h"
 
 namespace turnpike::core {
 
-// Endpoints that serve exactly the same models. What has room is kept as lists, so that a saturated pool is recognised without
+// Endpoints of one kind (prefill or not) that serve exactly the same models. What has room is kept as lists, so that a saturated pool is recognised without
 // looking at its endpoints.
 struct ServingGroup {
   std::vector<ModelId> models;
@@ -87,6 +88,11 @@ class Fleet {
   // Since when nothing dispatchable has served the model; meaningful while that is so.
   [[nodiscard]] TimePoint dark_since(ModelId model) const;
 
+  [[nodiscard]] const PoolParams& params() const { return *params_; }
+  [[nodiscard]] const Pairs& pairs() const { return pairs_; }
+  // Whether the request must not go to the endpoint now, because its prompt would be handed over and nobody has room for it.
+  [[nodiscard]] bool lacks_prefill(const Request& request, const Endpoint& endpoint) const;
+
   // Which endpoints hold which prefixes; they are known there by Endpoint::slot.
   [[nodiscard]] const PrefixHolders& prefix_holders() const { return prefix_holders_; }
   [[nodiscard]] Endpoint& at_slot(std::uint32_t slot) const { return *slots_[slot]; }
@@ -126,6 +132,9 @@ class Fleet {
   void set_wake(Endpoint& endpoint, TimePoint wake);
   void count(Endpoint& endpoint, TimePoint now);
   void refresh_one(Endpoint& endpoint, TimePoint now);
+  void refresh_everyone(TimePoint now);
+  void reassign(Endpoint& endpoint, const EndpointSpec& spec, TimePoint now);
+  [[nodiscard]] bool hands_over() const { return params_->pairs.hand_over != HandOver::none; }
   void forget_dark_models(TimePoint now);
 
   const PoolParams* params_;
@@ -136,7 +145,9 @@ class Fleet {
   std::vector<EndpointId> changed_;
   bool notes_changes_ = false;
   absl::flat_hash_map<EndpointId, Endpoint*> by_id_;
-  std::map<std::vector<ModelId>, std::unique_ptr<ServingGroup>> groups_;
+  // By whether they are prefill endpoints, which nothing is routed to, and models.
+  std::map<std::pair<bool, std::vector<ModelId>>, std::unique_ptr<ServingGroup>> groups_;
+  Pairs pairs_;
   absl::flat_hash_map<ModelId, Route> routes_;
   absl::btree_set<std::pair<TimePoint, EndpointId>> wakes_;
   std::uint32_t added_ = 0;

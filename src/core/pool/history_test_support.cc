@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 #include <variant>
 
 #include "base/hash_chain.h"
@@ -64,7 +65,10 @@ void History::play(const Step& step) {
     fail(choice);
   } else if (event < 205) {
     const RequestId id = pick(Phase::running, choice);
-    if (id) pool_.first_token(id, now_);
+    if (id) {
+      prefill_ended(id);
+      pool_.first_token(id, now_);
+    }
   } else if (event < 215) {
     const RequestId id = pick(choice % 3 == 0 ? Phase::running : Phase::queued, choice);
     const bool queued = id && active_.at(id).phase == Phase::queued;
@@ -128,11 +132,12 @@ void History::finish() {
     pool_.set_draining(id, false, now_);
     pool_.set_healthy(id, true, now_);
   }
-  add_endpoint(7);
+  add_endpoint(7, true);
   take_decisions();
   for (int round = 0; round < 100'000 && !active_.empty() && fault_.empty(); ++round) {
     if (const RequestId id = pick(Phase::running, static_cast<std::uint32_t>(round))) {
       pool_.settle(id, {}, now_);
+      prefill_ended(id);
       --replicas_.at(active_.at(id).endpoint).running;
       active_.erase(id);
     } else if (const auto deadline = pool_.next_deadline()) {
@@ -158,7 +163,11 @@ void History::submit(std::uint32_t choice) {
   const RequestId id(++submitted_);
   const ModelId model(choice % kModels);
   const std::uint32_t session = choice / 7 % (2 * kSessions);  // half of them have none
-  active_[id] = {.endpoint = {}, .model = model};
+  active_[id] = {.endpoint = {},
+                 .prefill = {},
+                 .model = model,
+                 .prompt = TokenCount(choice % 3000),
+                 .streaming = choice % 2 == 0};
   pool_.submit(
       {.id = id,
        .model = model,
@@ -181,6 +190,7 @@ void History::settle(std::uint32_t choice) {
   const RequestId id = pick(Phase::running, choice);
   if (id.is_none()) return;
   const auto ending = static_cast<Ending>(choice / 8 % 16 < 13 ? 0 : choice / 8 % 16 - 13);
+  prefill_ended(id);
   --replicas_.at(active_.at(id).endpoint).running;
   active_.erase(id);
   pool_.settle(id,
@@ -195,6 +205,7 @@ void History::fail(std::uint32_t choice) {
   const RequestId id = pick(Phase::running, choice);
   if (id.is_none()) return;
   Known& request = active_.at(id);
+  prefill_ended(id);
   --replicas_.at(request.endpoint).running;
   request.phase = Phase::queued;
   request.first_attempt_waits = false;
@@ -212,16 +223,25 @@ void History::observe(std::uint32_t choice) {
                 now_ - std::chrono::microseconds(choice % 100'000), now_);
 }
 
-void History::add_endpoint(std::uint32_t choice) {
+// Where prompts are handed over, every second endpoint is a decode one, and every third a prefill one, in two groups. Plain ones
+// can end everything.
+void History::add_endpoint(std::uint32_t choice, bool plain) {
   const auto live =
       std::ranges::count_if(replicas_, [](const auto& entry) { return !entry.second.removed; });
   if (static_cast<std::size_t>(live) >= kMaxReplicas && choice != 7) return;
   const EndpointId id(++endpoints_added_);
-  replicas_[id] = {.models = models_of(choice)};
+  Role role = Role::both;
+  if (!plain && params_.pairs.hand_over != HandOver::none) {
+    constexpr Role kRoles[] = {Role::both, Role::decode, Role::prefill, Role::decode};
+    role = kRoles[id.value() % 4];
+  }
+  replicas_[id] = {.models = models_of(choice), .role = role};
   pool_.add_endpoint({.id = id,
                       .name = "e" + std::to_string(id.value()),
                       .models = models_of(choice),
-                      .slots = static_cast<int>(choice / 16 % 2 * 4)},
+                      .slots = static_cast<int>(choice / 16 % 2 * 4),
+                      .role = role,
+                      .group = id.value() % 16 < 12 ? 0U : 1U},
                      now_);
 }
 
@@ -259,6 +279,8 @@ void History::took(const Dispatch& dispatch) {
     wrong("dispatched to an endpoint that must get nothing");
   if (!std::ranges::binary_search(replica.models, request.model))
     wrong("dispatched to an endpoint that does not serve it");
+  if (replica.role == Role::prefill) wrong("dispatched to a prefill endpoint");
+  if (dispatch.prefill) took_prefill(dispatch, request);
   request.phase = Phase::running;
   request.endpoint = dispatch.endpoint;
   ++replica.running;
@@ -274,15 +296,42 @@ void History::took(const Dispatch& dispatch) {
 
   const int bound =
       params_.order.boost.max_overtakes * params_.order.boost.unboosted_overtakes_factor;
-  const bool bounded = params_.order.sessions == SessionOrder::session_boost &&
-                       params_.order.tenants == TenantOrder::none &&
-                       !params_.placement.wait_for_home && !counts_tokens(params_.admission.rule);
+  const bool bounded =
+      params_.order.sessions == SessionOrder::session_boost &&
+      params_.order.tenants == TenantOrder::none && !params_.placement.wait_for_home &&
+      params_.pairs.hand_over == HandOver::none && !counts_tokens(params_.admission.rule);
   if (!bounded || params_.grace.period > Duration{0} || bound == 0) return;
   for (auto& [id, other] : active_) {
     if (id >= dispatch.request) break;
     if (other.model != request.model || !other.first_attempt_waits) continue;
     if (++other.overtaken > bound) wrong("overtaken too often");
   }
+}
+
+void History::took_prefill(const Dispatch& dispatch, Known& request) {
+  ++pairs_;
+  digest_ = chain_hash(digest_, dispatch.prefill.value());
+  Replica& replica = replicas_.at(dispatch.prefill);
+  if (replica.role != Role::prefill || replicas_.at(dispatch.endpoint).role != Role::decode)
+    wrong("a pair of endpoints that are none");
+  if (dispatch.hand_over != params_.pairs.hand_over) wrong("a pair without a way to hand over");
+  if (replica.draining || replica.removed || !replica.healthy)
+    wrong("a prefill endpoint that must get nothing");
+  if (!std::ranges::binary_search(replica.models, request.model))
+    wrong("a prefill endpoint that does not serve it");
+  if (request.prompt < params_.pairs.remote_prefill_from) wrong("a short prompt is handed over");
+  if (!request.streaming) return;  // when it ends is only assumed
+  request.prefill = dispatch.prefill;
+  ++replica.prefills;
+  const bool limited = params_.admission.limit > 0 && has_slots(params_.admission.rule);
+  if (limited && replica.prefills > params_.admission.limit)
+    wrong("a prefill endpoint is above its limit");
+}
+
+void History::prefill_ended(RequestId id) {
+  Known& request = active_.at(id);
+  const auto replica = replicas_.find(std::exchange(request.prefill, EndpointId::none()));
+  if (replica != replicas_.end()) --replica->second.prefills;
 }
 
 void History::advance_to(TimePoint t) {

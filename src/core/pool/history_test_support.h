@@ -39,6 +39,8 @@ class History {
   // A hash of all decisions, for comparing runs.
   [[nodiscard]] std::uint64_t digest() const { return digest_; }
   [[nodiscard]] std::uint64_t dispatches() const { return dispatches_; }
+  // Of those, the ones whose prompt another endpoint computes.
+  [[nodiscard]] std::uint64_t pairs() const { return pairs_; }
   [[nodiscard]] PoolView view() const { return pool_.view(now_); }
 
  private:
@@ -46,7 +48,10 @@ class History {
   struct Known {
     Phase phase = Phase::queued;
     EndpointId endpoint;
+    EndpointId prefill;  // holds a lease there, as far as is known outside
     ModelId model;
+    TokenCount prompt;
+    bool streaming = false;
     int attempts = 0;
     int overtaken = 0;
     bool first_attempt_waits = true;
@@ -57,13 +62,17 @@ class History {
     bool healthy = true;
     bool removed = false;
     int running = 0;
+    Role role = Role::both;
+    int prefills = 0;  // of streamed requests
   };
 
   void submit(std::uint32_t choice);
   void settle(std::uint32_t choice);
   void fail(std::uint32_t choice);
   void observe(std::uint32_t choice);
-  void add_endpoint(std::uint32_t choice);
+  void add_endpoint(std::uint32_t choice, bool plain = false);
+  void prefill_ended(RequestId id);
+  void took_prefill(const Dispatch& dispatch, Known& request);
   void take_decisions();
   void took(const Dispatch& dispatch);
   void advance_to(TimePoint t);
@@ -81,6 +90,7 @@ class History {
   std::uint64_t submitted_ = 0;
   std::uint32_t endpoints_added_ = 0;
   std::uint64_t dispatches_ = 0;
+  std::uint64_t pairs_ = 0;
   std::uint64_t digest_ = 0;
   std::vector<Decision> decisions_;
   std::string fault_;

@@ -10,7 +10,10 @@ namespace turnpike::core {
 void Pool::State::take_line(Request& request) const {
   request.only = request.is_retry() ? EndpointId::none() : home(request);
   request.size = kUncounted;
-  if (params.admission.rule == AdmissionRule::kv_share) {
+  // Where prompts are handed over, long ones need more than a place.
+  const bool pairs =
+      params.pairs.hand_over != HandOver::none && params.admission.rule != AdmissionRule::program;
+  if (pairs || params.admission.rule == AdmissionRule::kv_share) {
     request.size = request.submission.prompt_tokens;
   } else if (programs && request.session != nullptr && request.session->confirmed &&
              !request.only) {

@@ -66,6 +66,7 @@ void Pool::first_token(RequestId id, TimePoint now) {
   }
   running.answered = true;
   running.lease.first_token(now, request->streaming);
+  s.end_prefill(running, now, request->streaming);
   running.endpoint->breaker.success();
   s.fleet.refresh(*running.endpoint, now);
   s.dispatch_all(now);

@@ -142,6 +142,13 @@ std::vector<PoolParams> policies() {
   shares.order.priority_classes = true;
   shares.order.fairness.window = std::chrono::seconds(3);
   all.push_back(shares);
+  // Prompts handed over, under everything that decides who goes where.
+  for (PoolParams params :
+       {tight, grace, adaptive, *preset("resident-set"), homes, programs, shares}) {
+    params.policy += ", in pairs";
+    params.pairs = {.hand_over = HandOver::vllm_nixl, .remote_prefill_from = TokenCount(400)};
+    all.push_back(params);
+  }
   return all;
 }
 
@@ -169,6 +176,7 @@ TEST(PoolProperties, InvariantsHoldThroughALongHistory) {
     for (int i = 0; i < events && history.fault().empty(); ++i) history.play(random_step(random));
     history.finish();
     EXPECT_EQ(history.fault(), "") << params.policy;
+    EXPECT_EQ(history.pairs() > 0, params.pairs.hand_over != HandOver::none) << params.policy;
     EXPECT_GT(history.dispatches(), static_cast<std::uint64_t>(events) / 10) << params.policy;
   }
 }

@@ -31,6 +31,9 @@ struct OfNewcomers;  // those that a turn of a running session may displace
 struct RunningPart {
   Lease lease;
   Endpoint* endpoint = nullptr;
+  TokenCount uncached;          // of its prompt, expected to be computed
+  Lease prefill_lease;          // until the first token, if another endpoint computes the prompt
+  Endpoint* prefill = nullptr;  // that one; set exactly while that lease is held
   TimePoint first_token_at = TimePoint::max();       // seen on a stream
   TimePoint assumed_first_token = TimePoint::max();  // of an answer that is not streamed
   double charged = 0.0;           // to its tenant and session so far, in weighted tokens
@@ -45,6 +48,7 @@ struct RunningPart {
 // Where a request failed.
 struct Failures {
   absl::InlinedVector<EndpointId, 3> tried;  // those it may not be sent to again
+  EndpointId prefill;                        // that computed the prompt the last time
   int deaths = 0;                            // endpoints that died of it
 };
 

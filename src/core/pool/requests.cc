@@ -138,6 +138,7 @@ void Pool::State::end_lease(Request& request, TimePoint now) {
     assumed_first_tokens.erase({running.assumed_first_token, *numbers.find(request.submission.id)});
     running.assumed_first_token = TimePoint::max();
   }
+  end_prefill(running, now);
   running.lease.give_back(now);
   running.endpoint = nullptr;
   --in_flight;

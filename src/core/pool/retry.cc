@@ -44,9 +44,11 @@ void Pool::failed(RequestId id, FailureKind kind, TimePoint now) {
     ++s.retried;
     request->failures = std::make_unique<Failures>();
   }
-  if (kind == FailureKind::died) ++request->failures->deaths;
-  request->failures->tried.push_back(endpoint.spec.id);
-  request->only = EndpointId::none();
+  Failures& failures = *request->failures;
+  if (kind == FailureKind::died) ++failures.deaths;
+  failures.tried.push_back(endpoint.spec.id);
+  if (const Endpoint* prefill = request->running->prefill) failures.prefill = prefill->spec.id;
+  s.take_line(*request);
   if (request->session != nullptr) --request->session->in_flight;
   s.end_lease(*request, now);
   if (s.resident) s.resident->ended(*request, endpoint, nullptr, false, now);

@@ -137,6 +137,11 @@ struct Pool::State {
                       TimePoint now) const;
   void dispatch(Request& request, Endpoint& endpoint, TimePoint now, const Weighing& weighing = {},
                 std::optional<Why> reason = {});
+  // pairs.cc: prompts computed by another endpoint than the one that answers
+  bool hands_over(const Request& request, const Endpoint& endpoint) const;
+  void take_leases(Request& request, Endpoint& endpoint, TokenCount uncached, TimePoint now);
+  bool end_prefill(RunningPart& running, TimePoint now, bool measured = false);
+
   Explanation explain(const Request& request, const Endpoint& endpoint,
                       const Weighing& weighing) const;
   Why why(const Request& request, TimePoint now) const;

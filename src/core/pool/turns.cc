@@ -49,8 +49,8 @@ void Pool::State::take_order(Request& request, std::uint64_t recency, TimePoint 
 void Pool::State::turn_started(Request& request, const Endpoint& endpoint, TimePoint now) {
   RunningPart& running = *request.running;
   const double output = reserve.value() * params.order.fairness.output_weight;
-  running.charged = params.order.fairness.input_weight * running.lease.uncached().as_double() +
-                    output + params.order.fairness.request_weight;
+  running.charged = params.order.fairness.input_weight * running.uncached.as_double() + output +
+                    params.order.fairness.request_weight;
   charge(request, running.charged, now);
   Session* session = request.session;
   if (session == nullptr) return;
@@ -99,12 +99,12 @@ void Pool::State::turn_ended(Request& request, const Settlement& settlement, Tim
   if (usage.cached_tokens) {
     counters.reported_cached_tokens += count_of(*usage.cached_tokens);
     counters.predicted_cached_tokens +=
-        count_of(request.submission.prompt_tokens - running.lease.uncached());
+        count_of(request.submission.prompt_tokens - running.uncached);
   }
   // What was charged at dispatch was expected; this is what was used.
   const FairnessParams& weights = params.order.fairness;
   const TokenCount computed =
-      usage.cached_tokens ? prompt - *usage.cached_tokens : running.lease.uncached();
+      usage.cached_tokens ? prompt - *usage.cached_tokens : running.uncached;
   const double used =
       weights.input_weight * std::max(0.0, computed.as_double()) +
       weights.output_weight * (usage.output_tokens ? output.as_double() : reserve.value()) +
@@ -127,6 +127,10 @@ void Pool::State::turn_ended(Request& request, const Settlement& settlement, Tim
       session->chain_blocks = static_cast<std::uint32_t>(request.submission.blocks.size());
       session->chain_hash = request.submission.blocks.back();
     }
+  }
+  // Its endpoint may have more of the waiting turns' prompts now, and do without handing them over.
+  if (params.pairs.hand_over != HandOver::none) {
+    if (Endpoint* bound = fleet.find(session->endpoint)) fleet.note_change(*bound);
   }
   session->last_completed = now;
   if (session->confirmed) tracker.completed(session->key, now);

@@ -10,6 +10,7 @@ EndpointView view_of(const Endpoint& e, TimePoint now) {
   EndpointView view;
   view.id = e.spec.id;
   view.name = e.spec.name;
+  view.role = e.spec.role;
   view.models = e.spec.models;
   view.leases = static_cast<std::size_t>(ledger.leases());
   view.running_tokens = ledger.running_tokens();

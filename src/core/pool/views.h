@@ -68,6 +68,7 @@ enum class BreakerState : std::uint8_t { closed, open, half_open };
 struct EndpointView {
   EndpointId id;
   std::string name;
+  Role role = Role::both;
   std::vector<ModelId> models;
   std::size_t leases = 0;
   TokenCount running_tokens;  // of the contexts in flight

@@ -8,6 +8,7 @@
 #include "core/admission/admission_params.h"
 #include "core/health/breaker_params.h"
 #include "core/placement/placement_params.h"
+#include "core/pool/pair_params.h"
 #include "core/pool/retry_params.h"
 #include "core/pool/wait_params.h"
 #include "core/prefix/prefix_params.h"
@@ -35,6 +36,7 @@ struct PoolParams {
   ResidentParams resident;
   PrefixParams prefix;
   ProgramParams program;
+  PairParams pairs;
 
   friend bool operator==(const PoolParams&, const PoolParams&) = default;
 };

@@ -91,7 +91,8 @@ ResidentSet::Choice ResidentSet::next_resident(TimePoint now) {
     const bool yields =
         seat_.endpoint == endpoint && own.turns_past_seat >= params_.max_resident_turns;
     Request* request = own.residents.begin()->second;
-    if (yields || !can_run(*request, *endpoint)) continue;
+    if (yields || !can_run(*request, *endpoint) || fleet_->lacks_prefill(*request, *endpoint))
+      continue;
     return {.request = request, .endpoint = endpoint, .why = Why::resident};
   }
   return {};

@@ -103,7 +103,7 @@ bool ResidentSet::can_run(const Request& request, const Endpoint& endpoint) cons
 bool ResidentSet::admits(const Request& request, const Endpoint& endpoint, TimePoint now) const {
   if (!endpoint.dispatchable || endpoint.sheds_until > now || endpoint.account == nullptr)
     return false;
-  if (!has_slot(endpoint)) return false;
+  if (!has_slot(endpoint) || fleet_->lacks_prefill(request, endpoint)) return false;
   // What never fits beside others goes where nothing else is.
   if (endpoint.ledger.leases() == 0 && endpoint.account->by_idleness.empty()) return true;
   const double wanted = need(request, endpoint);
@@ -175,6 +175,7 @@ void ResidentSet::tick(TimePoint now) {
   const double seconds = std::clamp(to_seconds(now - last_tick_), 0.0, 60.0);
   total_capacity_ = 0;
   for (const auto& [id, endpoint] : fleet_->all()) {
+    if (endpoint->spec.role == Role::prefill) continue;
     ResidentAccount& own = account(*endpoint);
     if (endpoint->dispatchable) total_capacity_ += own.capacity;
     own.backlog += (1.0 - std::exp(-seconds / 5.0)) *
@@ -284,7 +285,7 @@ std::string ResidentSet::waits_in_vain(TimePoint now) const {
     for (const auto& [tenant, line] : lines) {
       const Request* first = line.first();
       for (const auto& [id, endpoint] : fleet_->all()) {
-        const bool serves = std::ranges::binary_search(endpoint->spec.models, model);
+        const bool serves = endpoint->can_serve(model);
         if (!serves || endpoint.get() == seat_.endpoint || !admits(*first, *endpoint, now))
           continue;
         // By what it was thought to need when it came: prefixes that have come to be shared since may make that less.
