@@ -37,7 +37,7 @@ TokenCount largest_that_fits(const AdmissionParams& params, const Occupancy& end
   const TokenCount capacity = capacity_of(params, endpoint.capacity);
   if (params.rule == AdmissionRule::program) {
     return endpoint.programs == 0 ? kAnySize
-                                  : std::max(kUncounted, capacity - endpoint.program_tokens);
+                                  : std::max(kNoTokens, capacity - endpoint.program_tokens);
   }
   if (params.rule != AdmissionRule::kv_share || endpoint.leases == 0) return kAnySize;
   const auto share = static_cast<std::int64_t>(params.kv_share * capacity.as_double());

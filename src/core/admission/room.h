@@ -26,7 +26,9 @@ struct Occupancy {
 
 inline constexpr TokenCount kAnySize{std::numeric_limits<std::int64_t>::max()};
 // The size of a request where requests are counted and not their tokens.
-inline constexpr TokenCount kUncounted{-1};
+inline constexpr TokenCount kUncounted{-2};
+// Of one that takes no tokens where others do: it fits wherever there is room at all.
+inline constexpr TokenCount kNoTokens{-1};
 
 // Whether it shares out slots of endpoints, one of which can be held for somebody.
 constexpr bool has_slots(AdmissionRule rule) {

@@ -20,8 +20,8 @@
 
 namespace turnpike::core {
 
-// Endpoints of one kind (prefill or not) that serve exactly the same models. What has room is kept as lists, so that a saturated pool is recognised without
-// looking at its endpoints.
+// Endpoints of one kind (prefill or not) that serve exactly the same models. What has room is kept as lists, so that a saturated pool
+// is recognised without looking at its endpoints.
 struct ServingGroup {
   std::vector<ModelId> models;
   std::vector<Endpoint*> members;

@@ -15,9 +15,10 @@ void Pool::State::take_line(Request& request) const {
       params.pairs.hand_over != HandOver::none && params.admission.rule != AdmissionRule::program;
   if (pairs || params.admission.rule == AdmissionRule::kv_share) {
     request.size = request.submission.prompt_tokens;
-  } else if (programs && request.session != nullptr && request.session->confirmed &&
-             !request.only) {
-    request.size = programs->need(request);
+  } else if (programs) {
+    const bool wants_place =
+        request.session != nullptr && request.session->confirmed && !request.only;
+    request.size = wants_place ? programs->need(request) : kNoTokens;
   }
 }
 

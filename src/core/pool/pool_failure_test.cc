@@ -53,6 +53,30 @@ TEST(Retry, WithoutRoomItQueuesAheadWithItsFirstArrivalTime) {
   EXPECT_EQ(pool.dispatch(1).waited, seconds(4));
 }
 
+// It waited behind the larger one, although nothing else wanted the room.
+TEST(Retry, ASmallOnePassesALargeOneThatDoesNotFit) {
+  PoolParams params;
+  params.admission = {.rule = AdmissionRule::kv_share,
+                      .limit = 0,
+                      .kv_share = 0.5,
+                      .assumed_capacity = TokenCount(1000)};
+  PoolUnderTest pool(params);
+  pool.endpoint(1);
+  pool.submit(1, {.prompt = 400});
+  pool.submit(2, {.prompt = 50});
+  pool.endpoint(2);
+  pool.submit(3, {.prompt = 300});
+  pool.submit(4, {.prompt = 200});
+  EXPECT_EQ(pool.place(4), 2U);
+  pool.failed(1, died);
+  pool.failed(2, died);
+  pool.forget();
+  pool.settle(4);
+  EXPECT_THAT(pool.went(), ElementsAre(2));
+  pool.settle(3);
+  EXPECT_THAT(pool.went(), ElementsAre(1));
+}
+
 TEST(Retry, IsBoundedByAttempts) {
   PoolUnderTest pool;
   for (unsigned e = 1; e <= 5; ++e) pool.endpoint(e);

@@ -81,6 +81,17 @@ TEST_F(Programs, OneThatDoesNotFitIsPassedAndAnEmptyEndpointTakesAnyOne) {
   EXPECT_THAT(pool.went(), ElementsAre(2));
 }
 
+// It stood in the same line and was overlooked while nobody there fitted.
+TEST_F(Programs, WhatNeedsNoPlaceGoesWhileOthersWaitForOne) {
+  ask(1, 1, 900);
+  ask(2, 2);
+  ask(3, 0);
+  EXPECT_THAT(pool.went(), ElementsAre(1, 3));
+  ask(4, 1, 2000);  // has a place, and overdraws the endpoint
+  ask(5, 0);
+  EXPECT_THAT(pool.went(), ElementsAre(4, 5));
+}
+
 TEST_F(Programs, AnOverdrawnEndpointTakesThePlaceOfWhoseTurnEnds) {
   ask(1, 1);
   answer(1);

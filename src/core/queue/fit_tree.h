@@ -7,6 +7,7 @@
 #include <limits>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "base/random.h"
 #include "core/queue/rank.h"
@@ -63,6 +64,11 @@ class FitTree {
       }
     }
     return sum;
+  }
+  // In order, appended.
+  template <typename Pointer>
+  void all(std::vector<Pointer>& out) const {
+    all_in(root_.get(), out);
   }
   [[nodiscard]] std::size_t size() const { return count_; }
   [[nodiscard]] bool empty() const { return count_ == 0; }
@@ -159,6 +165,14 @@ class FitTree {
       if (node->size() <= most) return node->element;
     }
     return fitting_in(node->right.get(), most, counts ? nullptr : after);
+  }
+
+  template <typename Pointer>
+  static void all_in(const Node* node, std::vector<Pointer>& out) {
+    if (node == nullptr) return;
+    all_in(node->left.get(), out);
+    out.push_back(node->element);
+    all_in(node->right.get(), out);
   }
 
   Link root_;

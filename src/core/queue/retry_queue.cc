@@ -5,23 +5,22 @@
 
 namespace turnpike::core {
 
+void RetryQueue::push(Request& request) {
+  lines_[key(request)].insert({.arrival = request.arrival}, request.size.value(), &request);
+  ++size_;
+}
+
 void RetryQueue::erase(Request& request) {
   const auto line = lines_.find(key(request));
   assert(line != lines_.end());
-  line->second.erase(&request);
+  line->second.erase({.arrival = request.arrival});
   if (line->second.empty()) lines_.erase(line);
-}
-
-std::size_t RetryQueue::size() const {
-  std::size_t total = 0;
-  for (const auto& [line, requests] : lines_) total += requests.size();
-  return total;
+  --size_;
 }
 
 void RetryQueue::list(std::size_t limit, std::vector<const Request*>& out) const {
   std::vector<const Request*> all;
-  for (const auto& [line, requests] : lines_)
-    all.insert(all.end(), requests.begin(), requests.end());
+  for (const auto& [line, requests] : lines_) requests.all(all);
   std::ranges::sort(all, {}, &Request::arrival);
   all.resize(std::min(all.size(), limit));
   out.insert(out.end(), all.begin(), all.end());
@@ -29,7 +28,9 @@ void RetryQueue::list(std::size_t limit, std::vector<const Request*>& out) const
 
 RetryQueue::Key RetryQueue::key(const Request& request) {
   const auto tried = request.tried();
-  Key key{.model = request.submission.model, .tried = {tried.begin(), tried.end()}};
+  Key key{.model = request.submission.model,
+          .boosted = request.boosted,
+          .tried = {tried.begin(), tried.end()}};
   std::ranges::sort(key.tried);
   return key;
 }

@@ -4,31 +4,38 @@
 #include <map>
 #include <vector>
 
-#include <absl/container/btree_set.h>
-
 #include "core/pool/request.h"
+#include "core/queue/fit_tree.h"
 
 namespace turnpike::core {
 
-// Requests that failed somewhere and found no room elsewhere at once. They go ahead of the queue, first come first served. Those
-// that may go to the same endpoints stand in one line, so that looking for one that can go never looks at the whole queue: there
-// are as many lines as combinations of (model, endpoints tried). It does not own the requests.
+// Requests that failed somewhere and found no room elsewhere at once. They go ahead of the queue, first come first served; one that
+// is too large for the room there is is passed by smaller ones. Those that may go to the same endpoints stand in one line, so that
+// looking for one that can go never looks at the whole queue: there are as many lines as combinations of (model, boosted, endpoints
+// tried). It does not own the requests.
 class RetryQueue {
  public:
-  void push(Request& request) { lines_[key(request)].insert(&request); }
+  void push(Request& request);
   void erase(Request& request);
 
   [[nodiscard]] bool empty() const { return lines_.empty(); }
-  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] std::size_t size() const { return size_; }
 
-  // The earliest arrival for which `can_go` holds; it is asked once a line.
+  // The earliest arrival for which `can_go` holds, which must hold for the smaller of a line if it does for the larger. It is asked
+  // once a line and once more for each smaller one behind.
   template <typename Predicate>
   [[nodiscard]] Request* first(Predicate can_go) const {
     Request* earliest = nullptr;
     for (const auto& [line, requests] : lines_) {
-      Request* candidate = *requests.begin();
-      if (earliest != nullptr && earliest->arrival < candidate->arrival) continue;
-      if (can_go(*candidate)) earliest = candidate;
+      Request* candidate = requests.first();
+      while (candidate != nullptr &&
+             (earliest == nullptr || candidate->arrival < earliest->arrival)) {
+        if (can_go(*candidate)) {
+          earliest = candidate;
+        } else {
+          candidate = requests.first_fitting(candidate->size.value() - 1);
+        }
+      }
     }
     return earliest;
   }
@@ -39,17 +46,16 @@ class RetryQueue {
  private:
   struct Key {
     ModelId model;
+    bool boosted = false;
     std::vector<EndpointId> tried;
 
     friend auto operator<=>(const Key&, const Key&) = default;
   };
-  struct ByArrival {
-    bool operator()(const Request* a, const Request* b) const { return a->arrival < b->arrival; }
-  };
 
   static Key key(const Request& request);
 
-  std::map<Key, absl::btree_set<Request*, ByArrival>> lines_;
+  std::map<Key, FitTree<Request>> lines_;  // ranked by arrival
+  std::size_t size_ = 0;
 };
 
 }  // namespace turnpike::core
