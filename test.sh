@@ -65,30 +65,30 @@ stage_asan() {
 }
 
 stage_fuzz() {
-  local targets=() status=0 name
   # Without a time, only the folders whose sanitizer build is small; with one, every target.
-  local where=("${sanitized_folders[@]/#/src/}")
-  if [ $# -gt 0 ]; then where=(src); fi
-  mapfile -t targets < <(find "${where[@]}" -name '*_fuzz.cc' | sort)
+  local where=("${sanitized_folders[@]/#/src/}") seconds=${1:-5} seed=1
+  if [ $# -gt 0 ]; then where=(src) seed=0; fi
+  local targets=()
+  mapfile -t targets < <(find "${where[@]}" -name '*_fuzz.cc' | sed 's|.*/||; s|\.cc$||' | sort)
   if [ ${#targets[@]} -eq 0 ]; then return 0; fi
-  cmake --preset fuzz >build/configure.log || { cat build/configure.log; return 1; }
-  mapfile -t targets < <(printf '%s\n' "${targets[@]}" | sed 's|.*/||; s|\.cc$||')
-  cmake --build build/fuzz --target "${targets[@]}" || return 1
-  for name in "${targets[@]}"; do
-    mkdir -p "build/fuzz/corpus/$name"
-    local binary log=build/fuzz/$name.log seeds=()
-    binary=$(find build/fuzz/src -name "$name" -type f -executable)
-    if [ -d "tests/corpus/$name" ]; then seeds=("tests/corpus/$name"); fi
-    # The target's own findings stop it; libFuzzer's log is shown only then.
-    if "$binary" -seed="$([ $# -gt 0 ] && echo 0 || echo 1)" -max_total_time="${1:-5}" -timeout=10 -artifact_prefix="build/fuzz/$name-" \
-      "build/fuzz/corpus/$name" "${seeds[@]}" >"$log" 2>&1; then
-      echo "$name: $(grep -c . "$log") lines of log, $(sed -n 's/^Done \([0-9]*\) runs.*/\1 runs/p' "$log")"
-    else
-      tail -40 "$log"
-      status=1
-    fi
-  done
-  return $status
+  cmake --preset asan >build/configure.log || { cat build/configure.log; return 1; }
+  cmake --build build/asan --target "${targets[@]}" || return 1
+  export -f fuzz
+  printf '%s\n' "${targets[@]}" | xargs -P "$(nproc)" -I{} bash -c 'fuzz "$@"' fuzz {} "$seconds" "$seed"
+}
+
+# fuzz TARGET SECONDS SEED: its findings stop it; libFuzzer's log is shown only then.
+fuzz() {
+  local out=build/fuzz/$1 seeds=()
+  mkdir -p "$out/corpus"
+  if [ -d "tests/corpus/$1" ]; then seeds=("tests/corpus/$1"); fi
+  if "$(find build/asan/src -name "$1" -type f -executable)" -seed="$3" -max_total_time="$2" -timeout=10 \
+    -artifact_prefix="$out/" "$out/corpus" "${seeds[@]}" >"$out/log" 2>&1; then
+    echo "$1: $(sed -n 's/^Done \([0-9]*\) runs.*/\1 runs/p' "$out/log")"
+  else
+    tail -40 "$out/log"
+    return 1
+  fi
 }
 
 stage_e2e() {

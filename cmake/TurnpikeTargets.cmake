@@ -4,7 +4,7 @@
 #   *.cc                        -> library turnpike_NAME (interface library when there is none)
 #   *_test.cc                   -> executable NAME_tests, registered with CTest
 #   *_bench.cc                  -> executable NAME_benchmarks
-#   *_fuzz.cc                   -> one executable each, in the fuzz preset only
+#   *_fuzz.cc                   -> one executable each, where the preset has them
 #   *_test_support.{h,cc}       -> compiled into the tests and benchmarks only
 function(turnpike_folder name)
   cmake_parse_arguments(ARG "" "" "DEPENDS;PRIVATE_DEPENDS;TEST_DEPENDS;PRECOMPILE" ${ARGN})
@@ -38,14 +38,14 @@ function(turnpike_folder name)
     target_include_directories(${library} INTERFACE ${CMAKE_SOURCE_DIR}/src)
   endif()
 
-  if(tests AND NOT TURNPIKE_FUZZ)
+  if(tests)
     add_executable(${name}_tests ${tests} ${support})
     target_link_libraries(${name}_tests PRIVATE ${library} ${ARG_TEST_DEPENDS}
       GTest::gmock GTest::gtest_main rapidcheck)
     target_precompile_headers(${name}_tests PRIVATE <gtest/gtest.h> <gmock/gmock.h>)
     add_test(NAME ${name} COMMAND ${name}_tests --gtest_brief=1)
   endif()
-  if(benches AND NOT TURNPIKE_FUZZ)
+  if(benches)
     add_executable(${name}_benchmarks EXCLUDE_FROM_ALL ${benches} ${support})
     target_link_libraries(${name}_benchmarks PRIVATE ${library} ${ARG_TEST_DEPENDS}
       benchmark::benchmark benchmark::benchmark_main)
@@ -54,7 +54,7 @@ function(turnpike_folder name)
   if(TURNPIKE_FUZZ)
     foreach(fuzzer ${fuzzers})
       get_filename_component(stem ${fuzzer} NAME_WE)
-      add_executable(${stem} ${fuzzer})
+      add_executable(${stem} EXCLUDE_FROM_ALL ${fuzzer})
       target_link_libraries(${stem} PRIVATE ${library} ${ARG_TEST_DEPENDS})
       target_link_options(${stem} PRIVATE -fsanitize=fuzzer)
     endforeach()

@@ -47,8 +47,8 @@ std::string Pool::State::broken_invariant(TimePoint now) {
   if (queued != queue.load().requests) return said("queued", queue.load().requests, queued);
   if (queued_tokens != queue.load().tokens)
     return said("queued tokens", queue.load().tokens.value(), queued_tokens.value());
-  if (queue.list(queued + 1, now).size() != queued)
-    return said("listed", queue.list(queued + 1, now).size(), queued);
+  if (waiting_in_order(queued + 1, now).size() != queued)
+    return said("listed", waiting_in_order(queued + 1, now).size(), queued);
   if (dispatched != in_flight) return said("in flight", in_flight, dispatched);
   if (failed_before != retried) return said("retried", retried, failed_before);
 

@@ -146,8 +146,8 @@ Candidate Pool::State::candidate(const Request& request, const Endpoint& endpoin
 Explanation Pool::State::explain(const Request& request, const Endpoint& endpoint,
                                  const Weighing& weighing) const {
   Explanation explanation{.ahead = request.ticket.ahead,
-                          .overtook = request.ticket.still_ahead,
-                          .overtaken = request.ticket.overtaken,
+                          .overtook = request.ticket.fared.still_ahead,
+                          .overtaken = request.ticket.fared.overtaken,
                           .weighing = weighing,
                           .uncached = uncached(request, endpoint)};
   if (resident && endpoint.account != nullptr) {

@@ -21,8 +21,7 @@ namespace turnpike::core {
 struct Endpoint;
 struct Session;
 
-struct OfQueue;      // all waiting requests of the pool, in the order in which they began to wait
-struct OfModel;      // those of one model, likewise
+struct OfModel;      // those that wait for one model, in the order in which they began to
 struct OfSession;    // those of one session
 struct OfNewcomers;  // those that a turn of a running session may displace
 
@@ -54,10 +53,7 @@ struct Failures {
 
 // One request from submission to its end. It is queued or dispatched: dispatched exactly while it holds a lease. Most requests of a
 // full pool only wait: whatever is not needed for that stands apart.
-struct Request : Link<Request, OfQueue>,
-                 Link<Request, OfModel>,
-                 Link<Request, OfSession>,
-                 Link<Request, OfNewcomers> {
+struct Request : Link<Request, OfModel>, Link<Request, OfSession>, Link<Request, OfNewcomers> {
   KeptSubmission submission;
   Arrival arrival;             // the first, also of an earlier attempt of the client
   TimePoint enqueued{};        // began to wait, this time
@@ -70,9 +66,8 @@ struct Request : Link<Request, OfQueue>,
   // While it waits.
   // What it takes of an endpoint's room, where admission counts tokens.
   TokenCount size = kUncounted;
-  // See order_value(); of boosted ones: minus the recency of their session's completion.
+  // The value of its rank; see order_value() and boosted_value(). It changes only while the request is in no line.
   std::int64_t order_value = 0;
-  std::int64_t lane_value = 0;  // the value of its rank
   TimePoint starves_at = TimePoint::max();
   ResidentPart resident;
   WaitTicket ticket;           // see WaitLine
@@ -89,7 +84,7 @@ struct Request : Link<Request, OfQueue>,
   }
   // In its lane. Boosted ones stand first.
   [[nodiscard]] Rank rank() const {
-    return {.tier = boosted ? 0 : 1, .value = lane_value, .arrival = arrival};
+    return {.tier = boosted ? 0 : 1, .value = order_value, .arrival = arrival};
   }
   // Under `resident-set`: in its line, and the virtual deadline.
   [[nodiscard]] Rank resident_rank() const {

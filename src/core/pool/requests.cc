@@ -91,7 +91,7 @@ void Pool::State::reject(Request& request, RejectReason reason, TimePoint now) {
                                    .reason = reason,
                                    .retry_after = retry_after(reason, now),
                                    .ahead = request.ticket.ahead,
-                                   .overtaken = request.ticket.overtaken});
+                                   .overtaken = request.ticket.fared.overtaken});
   remembered.remember(params.retry, request.submission.identity, request.arrival.at, now);
   destroy(request, now);
 }

@@ -169,6 +169,9 @@ struct Pool::State {
   std::optional<TimePoint> no_endpoint_deadline(ModelId model) const;
   std::optional<TimePoint> queue_deadline() const;
 
+  // view.cc
+  [[nodiscard]] std::vector<const Request*> waiting_in_order(std::size_t limit, TimePoint now) const;
+
   // estimates.cc
   TokenCount uncached(const Request& request, const Endpoint& endpoint) const;
   std::span<const std::uint64_t> counted_blocks(const Request& request) const;

@@ -40,7 +40,7 @@ void Pool::State::take_order(Request& request, std::uint64_t recency, TimePoint 
   }
   if (params.order.sessions == SessionOrder::wspt) facts.uncached = least_uncached(request);
   request.order_value =
-      request.boosted ? -static_cast<std::int64_t>(recency) : order_value(params.order, facts);
+      request.boosted ? boosted_value(params.order, recency) : order_value(params.order, facts);
   request.starves_at = starves_at(params.order.starvation, request.enqueued,
                                   session == nullptr ? Duration{0} : session->starved_wait,
                                   session == nullptr ? Duration{0} : session->starved_service);

@@ -112,12 +112,20 @@ std::vector<EndpointView> Pool::endpoints(TimePoint now) const {
   return views;
 }
 
+// What waits, next first, at most `limit`.
+std::vector<const Request*> Pool::State::waiting_in_order(std::size_t limit, TimePoint now) const {
+  std::vector<const Request*> listed = queue.list(limit, now);
+  if (resident) resident->list(limit, listed);
+  return listed;
+}
+
 std::vector<QueuedView> Pool::queue(std::size_t limit, TimePoint now) const {
   const State& s = *state_;
   std::vector<QueuedView> views;
   TokenCount ahead;
-  for (const Request* request : s.queue.list(limit, now)) {
+  for (const Request* request : s.waiting_in_order(limit, now)) {
     const KeptSubmission& submission = request->submission;
+    const bool in_line = s.resident && !request->is_retry();
     views.push_back({.id = submission.id,
                      .position = views.size() + 1,
                      .model = submission.model,
@@ -127,7 +135,8 @@ std::vector<QueuedView> Pool::queue(std::size_t limit, TimePoint now) const {
                      .waited = now - request->arrival.at,
                      .boosted = request->boosted,
                      .attempt = request->attempt + 1,
-                     .predicted_wait = s.predicted_wait(ahead, now)});
+                     .predicted_wait = in_line ? s.resident->predicted_wait(*request, now)
+                                               : s.predicted_wait(ahead, now)});
     ahead += submission.prompt_tokens;
   }
   return views;

@@ -65,10 +65,10 @@ class FitTree {
     }
     return sum;
   }
-  // In order, appended.
-  template <typename Pointer>
-  void all(std::vector<Pointer>& out) const {
-    all_in(root_.get(), out);
+  // In order, until `visit` returns false.
+  template <typename Visit>
+  void visit_while(Visit visit) const {
+    visit_in(root_.get(), visit);
   }
   [[nodiscard]] std::size_t size() const { return count_; }
   [[nodiscard]] bool empty() const { return count_ == 0; }
@@ -167,12 +167,10 @@ class FitTree {
     return fitting_in(node->right.get(), most, counts ? nullptr : after);
   }
 
-  template <typename Pointer>
-  static void all_in(const Node* node, std::vector<Pointer>& out) {
-    if (node == nullptr) return;
-    all_in(node->left.get(), out);
-    out.push_back(node->element);
-    all_in(node->right.get(), out);
+  template <typename Visit>
+  static bool visit_in(const Node* node, Visit& visit) {
+    return node == nullptr || (visit_in(node->left.get(), visit) && visit(*node->element) &&
+                               visit_in(node->right.get(), visit));
   }
 
   Link root_;

@@ -2,6 +2,8 @@
 
 #include <cassert>
 
+#include "core/queue/order_value.h"
+
 namespace turnpike::core {
 namespace {
 
@@ -43,7 +45,7 @@ void Lane::boost(Request& request, std::uint64_t recency) {
   if (params_.sessions != SessionOrder::session_boost) return;
   remove(request);
   request.boosted = true;
-  request.order_value = -static_cast<std::int64_t>(recency);
+  request.order_value = boosted_value(params_, recency);
   insert(request);
 }
 
@@ -85,9 +87,8 @@ void Lane::all(std::vector<Request*>& out) const {
 }
 
 void Lane::insert(Request& request) {
-  request.lane_value = value_of(request);
   Group& group = group_of(request);
-  group.ranked.emplace(Place{request.lane_value, request.arrival}, &request);
+  group.ranked.emplace(Place{request.order_value, request.arrival}, &request);
   if (!ranked_by_arrival(request)) group.by_arrival.emplace(request.arrival, &request);
   if (request.size != kUncounted)
     group.by_size.insert(request.rank(), request.size.value(), &request);
@@ -98,15 +99,11 @@ void Lane::insert(Request& request) {
 void Lane::remove(Request& request) {
   Group& group = group_of(request);
   [[maybe_unused]] const std::size_t erased =
-      group.ranked.erase({{request.lane_value, request.arrival}, &request});
+      group.ranked.erase({{request.order_value, request.arrival}, &request});
   assert(erased == 1);
   if (!ranked_by_arrival(request)) group.by_arrival.erase({request.arrival, &request});
   if (request.size != kUncounted) group.by_size.erase(request.rank());
   if (guards_against_starvation()) starving_.erase({request.starves_at, request.arrival});
-}
-
-std::int64_t Lane::value_of(const Request& request) const {
-  return request.boosted && ranked_by_arrival(request) ? 0 : request.order_value;
 }
 
 bool Lane::ranked_by_arrival(const Request& request) const {

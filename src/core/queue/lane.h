@@ -74,7 +74,6 @@ class Lane {
     [[nodiscard]] Request* first(const Opening& opening) const;
   };
 
-  [[nodiscard]] std::int64_t value_of(const Request& request) const;
   [[nodiscard]] bool ranked_by_arrival(const Request& request) const;
   [[nodiscard]] int max_overtakes(bool boosted) const;
   [[nodiscard]] Request* overdue(const Group& group, bool boosted, const Opening& opening) const;

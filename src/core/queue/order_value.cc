@@ -45,6 +45,10 @@ std::int64_t order_value(const OrderParams& params, const OrderFacts& facts) {
   return 0;
 }
 
+std::int64_t boosted_value(const OrderParams& params, std::uint64_t recency) {
+  return params.boost.among == BoostedFirst::fifo ? 0 : -static_cast<std::int64_t>(recency);
+}
+
 TimePoint starves_at(const StarvationParams& params, TimePoint enqueued, Duration past_waits,
                      Duration service) {
   if (params.ratio <= 0) return TimePoint::max();

@@ -24,6 +24,10 @@ struct OrderFacts {
 // time grows for all alike. 0 for the orders that go by arrival (and for session_boost, which has tiers instead).
 std::int64_t order_value(const OrderParams& params, const OrderFacts& facts);
 
+// The same among boosted requests: the later their session's last turn was completed (`recency` counts completions), the sooner,
+// unless boosted ones go by arrival.
+std::int64_t boosted_value(const OrderParams& params, std::uint64_t recency);
+
 // When a request that waits since `enqueued` will have waited too long: (past waits + this wait) / max(service, least) = ratio.
 TimePoint starves_at(const StarvationParams& params, TimePoint enqueued, Duration past_waits,
                      Duration service);

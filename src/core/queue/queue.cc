@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <iterator>
+#include <utility>
 
 namespace turnpike::core {
 
@@ -29,7 +30,7 @@ void Queue::erase(Request& request) {
 bool Queue::dispatched(Request& request, TimePoint now) {
   bool overtook = false;
   if (!request.is_retry()) {
-    overtook = of(request).dispatched(request, now);
+    if (has_lines()) overtook = of(request).dispatched(request, now);
     if (request.only) waits_for_one(request.only, -1);
   } else {
     retries_.erase(request);
@@ -39,7 +40,7 @@ bool Queue::dispatched(Request& request, TimePoint now) {
 }
 
 void Queue::boost(Request& request, std::uint64_t recency) {
-  if (!request.is_retry()) of(request).boost(request, recency);
+  if (has_lines() && !request.is_retry()) of(request).boost(request, recency);
 }
 
 void Queue::charged(TenantKey tenant) {
@@ -61,12 +62,12 @@ std::size_t Queue::waiting_at(EndpointId endpoint) const {
 }
 
 void Queue::step_out(Request& request) {
-  of(request).erase(request);
+  if (has_lines()) of(request).erase(request);
   if (request.only) waits_for_one(request.only, -1);
 }
 
 void Queue::step_in(Request& request, TimePoint now) {
-  of(request).push(request, now);
+  if (has_lines()) of(request).push(request, now);
   if (request.only) waits_for_one(request.only, 1);
 }
 
@@ -80,6 +81,17 @@ std::optional<RejectReason> Queue::refusal(const QueueLimits& limits,
   const auto tenant = tenants_.find(submission.tenant);
   return core::refusal(limits, load_, tenant == tenants_.end() ? QueueLoad{} : tenant->second,
                        submission);
+}
+
+Request* Queue::longest_waiting() const {
+  Request* longest = nullptr;
+  for (const auto& [model, waiting] : models_) {
+    Request* first = waiting->by_wait.first();
+    if (longest == nullptr || std::pair(first->enqueued, first->arrival) <
+                                  std::pair(longest->enqueued, longest->arrival))
+      longest = first;
+  }
+  return longest;
 }
 
 Request* Queue::longest_waiting(ModelId model) const {
@@ -109,7 +121,6 @@ ModelQueue& Queue::enter(Request& request) {
   std::unique_ptr<ModelQueue>& waiting = models_[request.submission.model];
   if (waiting == nullptr) waiting = std::make_unique<ModelQueue>(params_, *accounts_);
   waiting->begins_to_wait(request);
-  by_wait_.push_back(request);
   load_.add(request.submission);
   QueueLoad& tenant = tenants_[request.submission.tenant];
   if (tenant.requests == 0)
@@ -119,7 +130,6 @@ ModelQueue& Queue::enter(Request& request) {
 }
 
 void Queue::leave(Request& request, WaitLine::End end) {
-  by_wait_.remove(request);
   newcomers_.remove(request);
   load_.subtract(request.submission);
   const auto tenant = tenants_.find(request.submission.tenant);

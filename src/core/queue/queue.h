@@ -16,7 +16,8 @@
 namespace turnpike::core {
 
 // The waiting requests of a pool. One ModelQueue per model, so that a model without room costs nothing, however many wait for it;
-// their firsts are compared by rank. Retries go ahead. It does not own the requests; each must leave before it dies.
+// their firsts are compared by rank. Retries go ahead. Under the order `resident-set`, which keeps lines of its own, first attempts
+// are counted and timed here and stand in no line. It does not own the requests; each must leave before it dies.
 class Queue {
  public:
   Queue(const OrderParams& params, TenantAccounts& accounts)
@@ -64,7 +65,7 @@ class Queue {
   [[nodiscard]] const RetryQueue& retries() const { return retries_; }
 
   // Of all waiting requests, retries included, the one that began to wait first; likewise of a model.
-  [[nodiscard]] Request* longest_waiting() const { return by_wait_.first(); }
+  [[nodiscard]] Request* longest_waiting() const;
   [[nodiscard]] Request* longest_waiting(ModelId model) const;
   // The models for which something waits, retries included, in order of their ids.
   template <typename Visit>
@@ -74,10 +75,13 @@ class Queue {
 
   [[nodiscard]] const QueueLoad& load() const { return load_; }
   [[nodiscard]] bool empty() const { return load_.requests == 0; }
-  // What waits, next first, at most `limit`.
+  // What waits, next first, at most `limit`; under `resident-set` retries alone.
   [[nodiscard]] std::vector<const Request*> list(std::size_t limit, TimePoint now) const;
 
  private:
+  [[nodiscard]] bool has_lines() const {
+    return params_.sessions != SessionOrder::resident_set;
+  }
   ModelQueue& enter(Request& request);
   void waits_for_one(EndpointId endpoint, int change);
   void leave(Request& request, WaitLine::End end);
@@ -87,7 +91,6 @@ class Queue {
   TenantAccounts* accounts_;
   std::map<ModelId, std::unique_ptr<ModelQueue>> models_;  // those for which something waits
   RetryQueue retries_;
-  LinkedList<Request, OfQueue> by_wait_;
   LinkedList<Request, OfNewcomers> newcomers_;
   std::size_t waiting_for_one_ = 0;
   absl::flat_hash_map<EndpointId, int> waiting_at_;

@@ -20,7 +20,12 @@ void RetryQueue::erase(Request& request) {
 
 void RetryQueue::list(std::size_t limit, std::vector<const Request*>& out) const {
   std::vector<const Request*> all;
-  for (const auto& [line, requests] : lines_) requests.all(all);
+  for (const auto& [line, requests] : lines_) {
+    requests.visit_while([&all](const Request& request) {
+      all.push_back(&request);
+      return true;
+    });
+  }
   std::ranges::sort(all, {}, &Request::arrival);
   all.resize(std::min(all.size(), limit));
   out.insert(out.end(), all.begin(), all.end());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cassert>
 #include <cstddef>
@@ -9,17 +10,25 @@
 
 namespace turnpike::core {
 
-// What one that waits keeps of its place in a WaitLine. While it waits the line uses it; once it has left, the last two say how it
-// fared.
+// What one that waits keeps of its place in a WaitLine. A million may wait: what is needed before it leaves and what is known
+// after share their room.
 struct WaitTicket {
-  std::uint32_t number = 0;
-  std::uint32_t ahead = 0;              // how many waited when it came
-  std::uint32_t left_before = 0;        // of all that ever left the line, those before it came
-  std::uint32_t dispatched_before = 0;  // of those, the ones that were dispatched
+  struct Waiting {
+    std::uint32_t left_before = 0;        // of all that ever left the line, those before it came
+    std::uint32_t dispatched_before = 0;  // of those, the ones that were dispatched
+  };
+  struct Fared {
+    std::uint32_t still_ahead = 0;  // of those ahead, how many still waited when it left
+    // How many came later and left first. Exact unless somebody gave up while it waited; then it may count those.
+    std::uint32_t overtaken = 0;
+  };
 
-  std::uint32_t still_ahead = 0;  // of those ahead, how many still waited when it left
-  // How many came later and left first. Exact unless somebody gave up while it waited; then it may count those.
-  std::uint32_t overtaken = 0;
+  std::uint32_t number = 0;
+  std::uint32_t ahead = 0;  // how many waited when it came
+  union {
+    Waiting waiting{};
+    Fared fared;  // once it has left
+  };
 };
 
 // Those who wait, numbered in the order in which they came: how many of them came before one. O(log n), nothing is allocated for the
@@ -32,7 +41,7 @@ class WaitLine {
   [[nodiscard]] std::uint32_t size() const { return size_; }
 
   void enter(WaitTicket& ticket) {
-    ticket = {.ahead = size_, .left_before = left_, .dispatched_before = dispatched_};
+    ticket = {.ahead = size_, .waiting = {.left_before = left_, .dispatched_before = dispatched_}};
     number_again(ticket);
     ++size_;
   }
@@ -40,11 +49,11 @@ class WaitLine {
     words_[ticket.number / kBits] &= ~bit(ticket.number);
     add(ticket.number / kBits, ~std::uint32_t{0});
     --size_;
-    ticket.still_ahead = before(ticket.number);
-    const std::uint32_t went_ahead = ticket.ahead - ticket.still_ahead;
-    const std::uint32_t later = left_ - ticket.left_before - went_ahead;
-    const std::uint32_t dispatched = dispatched_ - ticket.dispatched_before;
-    ticket.overtaken = later < dispatched ? later : dispatched;
+    const std::uint32_t still_ahead = before(ticket.number);
+    const std::uint32_t went_ahead = ticket.ahead - still_ahead;
+    const std::uint32_t later = left_ - ticket.waiting.left_before - went_ahead;
+    const std::uint32_t dispatched = dispatched_ - ticket.waiting.dispatched_before;
+    ticket.fared = {.still_ahead = still_ahead, .overtaken = std::min(later, dispatched)};
     ++left_;
     if (end == End::dispatched) ++dispatched_;
   }

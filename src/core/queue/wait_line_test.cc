@@ -50,24 +50,24 @@ TEST(WaitLine, CountsThoseAheadAndThoseThatPassed) {
   for (int i = 0; i < 4; ++i) c.enter();
   const Waiter last = c.leave(3);
   EXPECT_EQ(last.ticket.ahead, 3U);
-  EXPECT_EQ(last.ticket.still_ahead, 3U);
-  EXPECT_EQ(last.ticket.overtaken, 0U);
+  EXPECT_EQ(last.ticket.fared.still_ahead, 3U);
+  EXPECT_EQ(last.ticket.fared.overtaken, 0U);
   const Waiter second = c.leave(1);
-  EXPECT_EQ(second.ticket.still_ahead, 1U);
-  EXPECT_EQ(second.ticket.overtaken, 1U);
+  EXPECT_EQ(second.ticket.fared.still_ahead, 1U);
+  EXPECT_EQ(second.ticket.fared.overtaken, 1U);
   const Waiter first = c.leave(0);
-  EXPECT_EQ(first.ticket.still_ahead, 0U);
-  EXPECT_EQ(first.ticket.overtaken, 2U);
+  EXPECT_EQ(first.ticket.fared.still_ahead, 0U);
+  EXPECT_EQ(first.ticket.fared.overtaken, 2U);
 }
 
 TEST(WaitLine, WhoGaveUpIsCountedAsAPasserAtMostWhereSomebodyWasDispatched) {
   Counted c;
   for (int i = 0; i < 3; ++i) c.enter();
   c.leave(2, WaitLine::End::gave_up);
-  EXPECT_EQ(c.leave(0).ticket.overtaken, 0U);  // nothing was dispatched meanwhile
+  EXPECT_EQ(c.leave(0).ticket.fared.overtaken, 0U);  // nothing was dispatched meanwhile
   c.enter();
   c.leave(1);
-  EXPECT_EQ(c.leave(0).ticket.overtaken, 2U);  // one in truth
+  EXPECT_EQ(c.leave(0).ticket.fared.overtaken, 2U);  // one in truth
 }
 
 TEST(WaitLine, AgreesWithCountingByHandThroughManyRestarts) {
@@ -84,8 +84,8 @@ TEST(WaitLine, AgreesWithCountingByHandThroughManyRestarts) {
     const std::size_t position = random.below(2) == 0 ? (last > 0 ? 1 : 0) : random.below(last + 1);
     const Waiter gone = c.leave(position);
     ASSERT_EQ(gone.ticket.ahead, gone.ahead);
-    ASSERT_EQ(gone.ticket.still_ahead, position);
-    ASSERT_EQ(gone.ticket.overtaken, gone.overtaken);
+    ASSERT_EQ(gone.ticket.fared.still_ahead, position);
+    ASSERT_EQ(gone.ticket.fared.overtaken, gone.overtaken);
     ASSERT_EQ(c.line.size(), c.waiting.size());
   }
   EXPECT_GT(c.restarts, 3);

@@ -21,8 +21,10 @@ bool serves(const Endpoint& endpoint, ModelId model) {
 void ResidentSet::enqueue(Request& request, TokenCount uncached, Endpoint* bound, TimePoint now) {
   Session* session = request.session;
   if (session != nullptr) count_return(*session, now);
+  const auto need = static_cast<std::int64_t>(least_own_tokens(request, bound) + reserve_.value());
   request.resident.need =
-      static_cast<std::int64_t>(least_own_tokens(request, bound) + reserve_.value());
+      static_cast<std::uint32_t>(std::clamp<std::int64_t>(need, 0, ResidentPart::kMostNeed)) &
+      ResidentPart::kMostNeed;
   rank(request, uncached);
   if (next_tick_ <= now) next_tick_ = now + std::chrono::seconds(1);
 
@@ -113,6 +115,21 @@ void ResidentSet::leave_line(Request& request) {
   part.endpoint = nullptr;
   part.fresh = false;
   --in_lines_;
+}
+
+void ResidentSet::list(std::size_t limit, std::vector<const Request*>& out) const {
+  const auto begin = static_cast<std::ptrdiff_t>(out.size());
+  for (const auto& [id, endpoint] : fleet_->all()) {
+    if (endpoint->account == nullptr) continue;
+    for (const auto& [arrival, turn] : endpoint->account->residents) out.push_back(turn);
+  }
+  std::ranges::sort(out.begin() + begin, out.end(), {}, &Request::arrival);
+  if (out.size() > limit) out.resize(limit);
+  all_others_.visit_while([&](const Request& request) {
+    if (out.size() >= limit) return false;
+    out.push_back(&request);
+    return true;
+  });
 }
 
 void ResidentSet::withdraw(Request& request, TimePoint now) {

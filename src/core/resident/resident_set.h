@@ -76,6 +76,9 @@ class ResidentSet {
   [[nodiscard]] const ResidentParams& params() const { return params_; }
   void set_params(const ResidentParams& params, const OrderParams& order);
   [[nodiscard]] std::size_t waiting() const { return in_lines_; }
+  // Who waits, appended until there are `limit`: residents by arrival, then the others by virtual deadline. Who goes next depends on
+  // the room there is as well.
+  void list(std::size_t limit, std::vector<const Request*>& out) const;
   // C and the tokens in the account (shared prefixes included) of an endpoint, for showing.
   struct Figures {
     double capacity = 0;
