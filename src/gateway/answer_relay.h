@@ -13,6 +13,7 @@
 #include "http/chunk.h"
 #include "http/head.h"
 #include "http/sse.h"
+#include "openai/answer_tail.h"
 #include "openai/stream_usage.h"
 
 namespace turnpike::gateway {

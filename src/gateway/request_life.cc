@@ -10,6 +10,7 @@
 #include "gateway/worker_metrics.h"
 #include "http/chunk.h"
 #include "http/write.h"
+#include "openai/form.h"
 
 namespace turnpike::gateway {
 
@@ -115,11 +116,23 @@ std::string RequestLife::unknown_model(std::string_view name) {
 }
 
 RequestLife::Step RequestLife::understand() {
-  auto facts = worker_.scanner().scan(route_, body_.view());
+  const http::Field* const type = head_.find("content-type");
+  auto facts = type != nullptr && openai::is_form(type->value)
+                   ? openai::scan_form(type->value, body_.view())
+                   : worker_.scanner().scan(route_, body_.view());
   if (!facts) return refuse(openai::Trouble::bad_body, facts.error().message, facts.error().param);
   facts_ = std::move(*facts);
 
   const Directory& directory = worker_.directory();
+  if (facts_.model.empty() && directory.models_known) {
+    if (directory.served.size() != 1) {
+      return refuse(openai::Trouble::bad_body,
+                    fmt::format("'model' is missing, and {} models are served here: {}.",
+                                directory.served.size(), fmt::join(directory.served, ", ")),
+                    "model");
+    }
+    facts_.model = directory.served.front();
+  }
   const auto model = directory.models.find(facts_.model);
   if (model == directory.models.end()) {
     if (!directory.models_known) {
@@ -242,9 +255,9 @@ net::Task<RequestLife::Step> RequestLife::relay() {
   shape.to = client_framing(answer_, head_.minor_version, event_stream);
   shape.event_stream = event_stream;
   shape.dialect = openai::dialect_of(route_);
-  shape.read_usage =
-      success && (openai::has_stream_options(route_) || route_ == openai::Route::messages);
-  shape.hide_usage = event_stream && hide_usage_;
+  // What is compressed is passed on unread.
+  shape.read_usage = success && answer_.find("content-encoding") == nullptr;
+  shape.hide_usage = event_stream && hide_usage_ && shape.read_usage;
   const bool reusable = answer_.keep_alive && answer_.framing != http::Framing::until_close;
   if (shape.to == http::Framing::until_close) keep_client_ = false;
   record_.status = answer_.status;

@@ -212,6 +212,16 @@ std::string error_body(Dialect dialect, Trouble trouble, std::string_view messag
 }
 
 std::string error_event(Dialect dialect, Trouble trouble, std::string_view message) {
+  if (dialect == Dialect::responses) {
+    const TroubleFacts& facts = facts_of(trouble);
+    std::string out = R"(event: error
+data: {"type":"error","code":)";
+    append_or_null(out, facts.code);
+    out += R"(,"message":)";
+    append_json_string(out, message.empty() ? facts.message : message);
+    out += ",\"param\":null}\n\n";
+    return out;
+  }
   std::string out = dialect == Dialect::anthropic ? "event: error\ndata: " : "data: ";
   out += error_body(dialect, trouble, message);
   out += "\n\n";

@@ -14,8 +14,9 @@ Route find_route(std::string_view method, std::string_view path) {
   if (path == "/v1/messages/count_tokens") return post(Route::count_tokens);
   if (path == "/v1/models") return reads ? Route::models : Route::wrong_method;
   if (path.starts_with("/v1/models/")) return reads ? Route::model : Route::wrong_method;
-  if (path.starts_with("/v1/realtime") || path.starts_with("/v1/audio/")) return Route::unsupported;
-  if (path == "/generate" || path == "/tokenize" || path == "/detokenize")
+  if (path.starts_with("/v1/realtime")) return Route::unsupported;
+  if (path == "/generate" || path == "/generate_stream" || path == "/completion" ||
+      path == "/tokenize" || path == "/detokenize")
     return post(Route::engine);
   if (path.starts_with("/v1/") && method == "POST") return Route::other_v1;
   return Route::unknown;

@@ -5,8 +5,8 @@
 
 namespace turnpike::openai {
 
-// Whose shapes a route speaks: of its errors, its stream, its usage.
-enum class Dialect : std::uint8_t { openai, anthropic };
+// Whose shapes a route speaks: of its errors, its stream, its usage. `native`: the engines' own (/generate, /completion).
+enum class Dialect : std::uint8_t { openai, anthropic, responses, native };
 
 enum class Route : std::uint8_t {
   chat_completions,  // POST /v1/chat/completions
@@ -14,21 +14,30 @@ enum class Route : std::uint8_t {
   responses,         // POST /v1/responses
   messages,          // POST /v1/messages
   count_tokens,      // POST /v1/messages/count_tokens
-  other_v1,          // any other POST /v1/... (embeddings, rerank, score, classify, pooling)
-  engine,            // POST /generate, /tokenize, /detokenize: the model may be missing
+  other_v1,          // any other POST /v1/... (embeddings, rerank, score, classify, pooling, audio)
+  engine,            // POST /generate, /completion, /tokenize, ...: the model may be missing
   models,            // GET /v1/models
   model,             // GET /v1/models/{id}
   unknown,           // 404
   wrong_method,      // 405
-  unsupported,       // 501: realtime, multipart audio
+  unsupported,       // 501: realtime
 };
 
 // `path` without the query. HEAD counts as GET.
 Route find_route(std::string_view method, std::string_view path);
 
 constexpr Dialect dialect_of(Route route) {
-  return route == Route::messages || route == Route::count_tokens ? Dialect::anthropic
-                                                                  : Dialect::openai;
+  switch (route) {
+    case Route::messages:
+    case Route::count_tokens:
+      return Dialect::anthropic;
+    case Route::responses:
+      return Dialect::responses;
+    case Route::engine:
+      return Dialect::native;
+    default:
+      return Dialect::openai;
+  }
 }
 // Routes whose requests go through a pool.
 constexpr bool is_relayed(Route route) {

@@ -8,6 +8,7 @@
 #include <simdjson.h>
 
 #include "base/ascii.h"
+#include "openai/usage_fields.h"
 
 namespace turnpike::openai {
 
@@ -79,60 +80,6 @@ Glance glance_at(std::string_view json) {
   return found;
 }
 
-std::optional<TokenCount> count_of(od::value value) {
-  std::int64_t number = 0;
-  if (value.get_int64().get(number) || number < 0) return std::nullopt;
-  return TokenCount(number);
-}
-
-// A usage object of either dialect. Anthropic counts cached tokens apart from input_tokens.
-core::Usage read_usage(od::object object) {
-  core::Usage usage;
-  std::optional<TokenCount> input;
-  std::optional<TokenCount> cache_read;
-  std::optional<TokenCount> cache_written;
-  bool input_includes_cached = false;
-  for (auto entry : object) {
-    od::field field;
-    if (std::move(entry).get(field)) break;
-    std::string_view name;
-    if (field.unescaped_key().get(name)) break;
-    if (name == "prompt_tokens") {
-      usage.prompt_tokens = count_of(field.value());
-    } else if (name == "completion_tokens" || name == "output_tokens") {
-      usage.output_tokens = count_of(field.value());
-    } else if (name == "input_tokens") {
-      input = count_of(field.value());
-    } else if (name == "cache_read_input_tokens") {
-      cache_read = count_of(field.value());
-    } else if (name == "cache_creation_input_tokens") {
-      cache_written = count_of(field.value());
-    } else if (name == "prompt_tokens_details" || name == "input_tokens_details") {
-      od::object details;
-      input_includes_cached = true;
-      if (field.value().get_object().get(details)) continue;
-      od::value cached;
-      if (!details.find_field_unordered("cached_tokens").get(cached))
-        usage.cached_tokens = count_of(cached);
-    }
-  }
-  if (!usage.prompt_tokens && input) {
-    usage.prompt_tokens = input;
-    if (!input_includes_cached) {
-      *usage.prompt_tokens +=
-          cache_read.value_or(TokenCount(0)) + cache_written.value_or(TokenCount(0));
-      usage.cached_tokens = cache_read;
-    }
-  }
-  return usage;
-}
-
-void merge(core::Usage& into, const core::Usage& said) {
-  if (said.prompt_tokens) into.prompt_tokens = said.prompt_tokens;
-  if (said.cached_tokens) into.cached_tokens = said.cached_tokens;
-  if (said.output_tokens) into.output_tokens = said.output_tokens;
-}
-
 bool is_non_empty_string(od::value value) {
   std::string_view text;
   return !value.get_string().get(text) && !text.empty();
@@ -173,6 +120,8 @@ struct StreamUsage::Parser {
     return shared;
   }
 
+  static void read_response(od::object& response, StreamUsage& into);
+
   // False if the payload is no JSON object.
   bool parse(std::string_view payload, od::document& document, od::object& object) {
     if (scratch.capacity() > kKeepScratch) std::string().swap(scratch);
@@ -184,7 +133,17 @@ struct StreamUsage::Parser {
 };
 
 EventFacts StreamUsage::feed(std::string_view payload) {
-  return dialect_ == Dialect::anthropic ? feed_anthropic(payload) : feed_openai(payload);
+  switch (dialect_) {
+    case Dialect::openai:
+      return feed_openai(payload);
+    case Dialect::anthropic:
+      return feed_anthropic(payload);
+    case Dialect::responses:
+      return feed_responses(payload);
+    case Dialect::native:
+      return feed_native(payload);
+  }
+  return {};
 }
 
 EventFacts StreamUsage::feed_openai(std::string_view payload) {
@@ -212,7 +171,7 @@ EventFacts StreamUsage::feed_openai(std::string_view payload) {
     if (name == "usage") {
       od::object usage;
       if (field.value().get_object().get(usage)) continue;
-      merge(usage_, read_usage(usage));
+      merge_usage(usage_, read_usage(usage));
       usage_found = true;
     } else if (name == "error") {
       facts.error = !field.value().is_null();
@@ -270,13 +229,13 @@ EventFacts StreamUsage::feed_anthropic(std::string_view payload) {
       facts.done = type == "message_stop";
     } else if (name == "usage") {
       od::object usage;
-      if (!field.value().get_object().get(usage)) merge(usage_, read_usage(usage));
+      if (!field.value().get_object().get(usage)) merge_usage(usage_, read_usage(usage));
     } else if (name == "message") {
       od::object message;
       od::object usage;
       if (!field.value().get_object().get(message) &&
           !message.find_field_unordered("usage").get_object().get(usage)) {
-        merge(usage_, read_usage(usage));
+        merge_usage(usage_, read_usage(usage));
       }
     } else if (name == "delta") {
       od::object delta;
@@ -293,61 +252,91 @@ EventFacts StreamUsage::feed_anthropic(std::string_view payload) {
   return facts;
 }
 
-void AnswerTail::feed(std::string_view bytes) {
-  if (bytes.size() >= kKept) {
-    tail_.assign(bytes.substr(bytes.size() - kKept));
-    return;
-  }
-  tail_.append(bytes);
-  if (tail_.size() > 2 * kKept) tail_.erase(0, tail_.size() - kKept);
-}
-
-core::Usage AnswerTail::usage() const {
-  core::Usage found;
-  std::size_t at = tail_.rfind("\"usage\"");
-  if (at == std::string::npos) return found;
-  at = tail_.find_first_not_of(": \t\r\n", at + 7);
-  if (at == std::string::npos || tail_[at] != '{') return found;
-  // Only the object itself is looked at: what stands behind it is no JSON on its own.
-  std::size_t end = at;
-  int depth = 0;
-  bool in_string = false;
-  for (; end < tail_.size(); ++end) {
-    const char c = tail_[end];
-    if (in_string) {
-      if (c == '\\') ++end;
-      in_string = c != '"';
-      continue;
-    }
-    in_string = c == '"';
-    if (c == '{') ++depth;
-    if (c == '}' && --depth == 0) break;
-  }
-  if (end >= tail_.size()) return found;
-  const simdjson::padded_string json(tail_.data() + at, end + 1 - at);
-  od::parser parser;
+EventFacts StreamUsage::feed_responses(std::string_view payload) {
+  EventFacts facts;
+  const Glance glance = glance_at(payload);
+  if (saw_content_ && !glance.usage && !glance.error) return facts;
+  Parser& parser = Parser::of_thread();
   od::document document;
   od::object object;
-  if (parser.iterate(json).get(document) || document.get_object().get(object)) return found;
-  return read_usage(object);
+  if (!parser.parse(payload, document, object)) return facts;
+  for (auto entry : object) {
+    od::field field;
+    if (std::move(entry).get(field)) break;
+    std::string_view name;
+    if (field.unescaped_key().get(name)) break;
+    if (name == "type") {
+      std::string_view type;
+      if (field.value().get_string().get(type)) continue;
+      facts.content = !saw_content_ && type.ends_with(".delta");
+      facts.done = type == "response.completed" || type == "response.incomplete";
+      facts.error = type == "error" || type == "response.failed";
+    } else if (name == "response") {
+      od::object response;
+      if (!field.value().get_object().get(response)) Parser::read_response(response, *this);
+    }
+  }
+  saw_content_ = saw_content_ || facts.content;
+  saw_done_ = saw_done_ || facts.done;
+  saw_finish_ = saw_done_;
+  return facts;
 }
 
-bool AnswerTail::ended_in_tool_call() const {
-  for (const std::string_view key :
-       {std::string_view("\"finish_reason\""), std::string_view("\"stop_reason\"")}) {
-    std::size_t at = 0;
-    while ((at = tail_.find(key, at)) != std::string::npos) {
-      at += key.size();
-      const std::size_t value = tail_.find_first_not_of(": \t\r\n", at);
-      if (value == std::string::npos) return false;
-      const std::string_view rest = std::string_view(tail_).substr(value);
-      if (rest.starts_with("\"tool_calls\"") || rest.starts_with("\"function_call\"") ||
-          rest.starts_with("\"tool_use\"")) {
-        return true;
+// The object that the first and the last event of a Responses stream carry.
+void StreamUsage::Parser::read_response(od::object& response, StreamUsage& into) {
+  for (auto entry : response) {
+    od::field field;
+    if (std::move(entry).get(field)) return;
+    std::string_view name;
+    if (field.unescaped_key().get(name)) return;
+    if (name == "usage") {
+      od::object usage;
+      if (!field.value().get_object().get(usage)) merge_usage(into.usage_, read_usage(usage));
+    } else if (name == "output") {
+      od::array items;
+      if (field.value().get_array().get(items)) continue;
+      for (auto element : items) {
+        od::object item;
+        std::string_view type;
+        if (element.get_object().get(item)) break;
+        if (item.find_field_unordered("type").get_string().get(type)) continue;
+        into.ended_in_tool_call_ = type == "function_call" || type == "custom_tool_call";
       }
     }
   }
-  return false;
+}
+
+// Every event may carry running totals (SGLang), or the last (TGI, llama.cpp).
+EventFacts StreamUsage::feed_native(std::string_view payload) {
+  EventFacts facts;
+  if (payload.size() < 16 && trim(payload) == "[DONE]") {
+    saw_done_ = true;
+    facts.done = true;
+    return facts;
+  }
+  Parser& parser = Parser::of_thread();
+  od::document document;
+  od::object object;
+  if (!parser.parse(payload, document, object)) return facts;
+  for (auto entry : object) {
+    od::field field;
+    if (std::move(entry).get(field)) break;
+    std::string_view name;
+    if (field.unescaped_key().get(name)) break;
+    if (name == "text" || name == "content") {
+      facts.content = facts.content || is_non_empty_string(field.value());
+    } else if (name == "token" || name == "output_ids") {
+      facts.content = facts.content || !field.value().is_null();
+    } else if (name == "meta_info" || name == "details" || name == "timings") {
+      od::object usage;
+      if (!field.value().get_object().get(usage)) merge_usage(usage_, read_usage(usage));
+    } else if (name == "error") {
+      facts.error = !field.value().is_null();
+    }
+  }
+  facts.content = facts.content && !saw_content_;
+  saw_content_ = saw_content_ || facts.content;
+  return facts;
 }
 
 }  // namespace turnpike::openai

@@ -40,6 +40,8 @@ class StreamUsage {
   struct Parser;
   EventFacts feed_openai(std::string_view payload);
   EventFacts feed_anthropic(std::string_view payload);
+  EventFacts feed_responses(std::string_view payload);
+  EventFacts feed_native(std::string_view payload);
 
   Dialect dialect_;
   core::Usage usage_;
@@ -47,21 +49,6 @@ class StreamUsage {
   bool saw_done_ = false;
   bool saw_finish_ = false;
   bool ended_in_tool_call_ = false;
-};
-
-// Usage of an answer that is not a stream, from the last bytes of it: engines write usage behind the text. Holds at most
-// 2 x kKept bytes. One thread.
-class AnswerTail {
- public:
-  static constexpr std::size_t kKept = std::size_t{16} * 1024;
-
-  void feed(std::string_view bytes);
-  // At the end of the body. Both know the OpenAI and the Anthropic field names.
-  [[nodiscard]] core::Usage usage() const;
-  [[nodiscard]] bool ended_in_tool_call() const;
-
- private:
-  std::string tail_;
 };
 
 }  // namespace turnpike::openai

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "openai/answer_tail.h"
 #include "openai/stream_usage.h"
 
 // What an engine sends never hurts.
@@ -9,7 +10,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   using namespace turnpike::openai;
   const std::string_view text(reinterpret_cast<const char*>(bytes), size);
-  for (const Dialect dialect : {Dialect::openai, Dialect::anthropic}) {
+  for (const Dialect dialect :
+       {Dialect::openai, Dialect::anthropic, Dialect::responses, Dialect::native}) {
     StreamUsage usage(dialect);
     AnswerTail tail;
     std::string_view rest = text;

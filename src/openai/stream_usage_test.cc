@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "http/sse.h"
+#include "openai/answer_tail.h"
 
 namespace turnpike::openai {
 namespace {
@@ -259,6 +260,112 @@ TEST(AnswerTail, SeesToolCalls) {
   anthropic.feed(R"({"stop_reason":"tool_use","usage":{"input_tokens":3,"output_tokens":4}})");
   EXPECT_TRUE(anthropic.ended_in_tool_call());
   EXPECT_EQ(anthropic.usage(), (core::Usage{tokens(3), std::nullopt, tokens(4)}));
+}
+
+// In the shapes of vLLM's and OpenAI's Responses.
+constexpr std::string_view kResponses =
+    R"(event: response.created
+data: {"response":{"id":"resp_1","status":"in_progress","output":[],"usage":null,"error":null},"sequence_number":0,"type":"response.created"}
+
+event: response.output_item.added
+data: {"item":{"id":"msg_1","content":[],"type":"message"},"output_index":0,"sequence_number":1,"type":"response.output_item.added"}
+
+event: response.output_text.delta
+data: {"content_index":0,"delta":"the \"usage\": {\"input_tokens\": 7}.delta","item_id":"msg_1","sequence_number":2,"type":"response.output_text.delta"}
+
+event: response.output_text.delta
+data: {"content_index":0,"delta":"more","item_id":"msg_1","sequence_number":3,"type":"response.output_text.delta"}
+
+event: response.completed
+data: {"response":{"id":"resp_1","status":"completed","output":[{"type":"message","content":[]},{"type":"function_call","name":"f","arguments":"{}"}],"usage":{"input_tokens":904,"input_tokens_details":{"cached_tokens":896},"output_tokens":6,"total_tokens":910}},"sequence_number":4,"type":"response.completed"}
+
+)";
+
+TEST(StreamUsage, AResponsesStreamIsUnderstood) {
+  const Seen seen = watch(kResponses, Dialect::responses);
+  EXPECT_EQ(seen.first_content, 2);
+  EXPECT_TRUE(seen.usage_only.empty());
+  EXPECT_EQ(seen.usage.usage(), (core::Usage{tokens(904), tokens(896), tokens(6)}));
+  EXPECT_TRUE(seen.usage.saw_done());
+  EXPECT_TRUE(seen.usage.ended_in_tool_call());
+}
+
+TEST(StreamUsage, AResponsesStreamMayFail) {
+  StreamUsage usage(Dialect::responses);
+  EXPECT_TRUE(usage.feed(R"({"type":"error","code":"x","message":"y","param":null})").error);
+  EXPECT_TRUE(usage.feed(R"({"type":"response.failed","response":{"error":{"code":"x"}}})").error);
+  EXPECT_FALSE(usage.saw_done());
+  EXPECT_TRUE(
+      usage.feed(R"({"type":"response.incomplete","response":{"usage":{"input_tokens":3}}})").done);
+  EXPECT_EQ(usage.usage().prompt_tokens, tokens(3));
+}
+
+// Written from the engines' documentation.
+TEST(StreamUsage, TheEnginesOwnStreamsAreUnderstood) {
+  StreamUsage sglang(Dialect::native);
+  EXPECT_FALSE(
+      sglang.feed(R"({"text":"","meta_info":{"prompt_tokens":9,"completion_tokens":0}})").content);
+  EXPECT_TRUE(
+      sglang
+          .feed(
+              R"({"text":"a","meta_info":{"prompt_tokens":9,"completion_tokens":1,"cached_tokens":8}})")
+          .content);
+  EXPECT_FALSE(
+      sglang
+          .feed(
+              R"({"text":"ab","meta_info":{"prompt_tokens":9,"completion_tokens":2,"cached_tokens":8}})")
+          .content);
+  EXPECT_TRUE(sglang.feed("[DONE]").done);
+  EXPECT_EQ(sglang.usage(), (core::Usage{tokens(9), tokens(8), tokens(2)}));
+
+  StreamUsage tgi(Dialect::native);
+  EXPECT_TRUE(
+      tgi.feed(R"({"token":{"id":1,"text":"a"},"generated_text":null,"details":null})").content);
+  tgi.feed(
+      R"({"token":{"id":2,"text":"b"},"generated_text":"ab","details":{"finish_reason":"length","generated_tokens":2}})");
+  EXPECT_EQ(tgi.usage().output_tokens, tokens(2));
+
+  StreamUsage llama(Dialect::native);
+  EXPECT_TRUE(llama.feed(R"({"content":"a","stop":false})").content);
+  llama.feed(
+      R"({"content":"","stop":true,"timings":{"cache_n":921,"prompt_n":1,"predicted_n":4}})");
+  EXPECT_EQ(llama.usage(), (core::Usage{tokens(922), tokens(921), tokens(4)}));
+}
+
+TEST(AnswerTail, AnswersOfEveryDialectSayTheirUsage) {
+  const auto usage_of = [](std::string_view body) {
+    AnswerTail tail;
+    tail.feed(body);
+    return tail.usage();
+  };
+  EXPECT_EQ(
+      usage_of(
+          R"({"object":"list","data":[{"embedding":[0.1]}],"usage":{"prompt_tokens":5,"total_tokens":5}})"),
+      (core::Usage{tokens(5), {}, {}}));
+  EXPECT_EQ(
+      usage_of(
+          R"({"id":"rerank-1","usage":{"total_tokens":56},"results":[{"index":0,"relevance_score":0.9}]})"),
+      (core::Usage{tokens(56), {}, {}}));
+  EXPECT_EQ(
+      usage_of(
+          R"({"id":"resp_1","output":[],"usage":{"input_tokens":9,"input_tokens_details":{"cached_tokens":8},"output_tokens":2,"total_tokens":11}})"),
+      (core::Usage{tokens(9), tokens(8), tokens(2)}));
+  EXPECT_EQ(
+      usage_of(
+          R"({"text":"a","meta_info":{"prompt_tokens":9,"completion_tokens":2,"cached_tokens":0}})"),
+      (core::Usage{tokens(9), tokens(0), tokens(2)}));
+  EXPECT_EQ(usage_of(R"({"content":"a","timings":{"cache_n":3,"prompt_n":4,"predicted_n":2}})"),
+            (core::Usage{tokens(7), tokens(3), tokens(2)}));
+  EXPECT_EQ(usage_of(R"({"usage":{"prompt_tokens":9223372036854775807}})"), core::Usage{});
+}
+
+TEST(AnswerTail, AResponsesAnswerMayEndInACall) {
+  AnswerTail tail;
+  tail.feed(R"({"output":[{"type":"function_call","name":"f"}],"tools":[{"type":"function"}]})");
+  EXPECT_TRUE(tail.ended_in_tool_call());
+  AnswerTail text;
+  text.feed(R"({"output":[{"type":"message"}],"tools":[{"type":"function"}]})");
+  EXPECT_FALSE(text.ended_in_tool_call());
 }
 
 }  // namespace

@@ -190,11 +190,11 @@ def chat(prompt="Hello", *, model="m", stream=False, session=None, headers=(), *
     return post("/v1/chat/completions", body, lines)
 
 
-def post(path, body, headers=()):
+def post(path, body, headers=(), content_type="application/json"):
     """`body`: bytes, or something to write as JSON. `headers`: further lines."""
     if not isinstance(body, bytes):
         body = json.dumps(body).encode()
-    lines = ["Host: gateway.test", "Content-Type: application/json", f"Content-Length: {len(body)}", *headers]
+    lines = ["Host: gateway.test", f"Content-Type: {content_type}", f"Content-Length: {len(body)}", *headers]
     return f"POST {path} HTTP/1.1\r\n".encode() + "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
