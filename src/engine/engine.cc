@@ -43,7 +43,6 @@ bool Engine::add(SequenceSpec spec) {
   s.computed = s.room = s.scheduled = s.cached = 0;
   s.known = s.prompt = prompt;
   s.end = end;
-  s.published = 0;
   s.counted = s.running = false;
   s.id = spec.id;
   s.chain = std::move(spec.chain);
@@ -117,7 +116,7 @@ void Engine::schedule_running() {
     const std::int64_t tokens = std::min(s.known - s.computed, budget_);
     const std::int64_t end = s.computed + tokens;
     while (end > s.room &&
-           blocks_for(end) - static_cast<std::int64_t>(s.blocks.size()) > cache_.free()) {
+           blocks_for(end) - s.held.blocks() > cache_.free()) {
       preempt_last();
       if (i == running_.size()) return;  // it was itself the last
     }
@@ -142,7 +141,7 @@ void Engine::schedule_waiting() {
 
 bool Engine::admit(Slot slot) {
   Sequence& s = sequences_[slot];
-  assert(s.computed == 0 && s.blocks.empty());
+  assert(s.computed == 0 && s.held.blocks() == 0);
   const auto findable =
       std::min<std::size_t>(s.chain.size(), static_cast<std::size_t>((s.known - 1) / kBlockTokens));
   const KvCache::Match match = cache_.match({s.chain.data(), findable}, found_);
@@ -153,9 +152,7 @@ bool Engine::admit(Slot slot) {
   const std::int64_t fresh = blocks_for(cached + tokens) - match.blocks;
   if (fresh + match.from_free > cache_.free()) return false;
 
-  for (const BlockIndex block : found_) cache_.hold(block);
-  s.blocks.assign(found_.begin(), found_.end());
-  s.published = match.blocks;
+  cache_.hold(found_, s.held);
   if (loaded > 0) load_from_host(s, loaded);
   s.room = cached;
   s.computed = cached;
@@ -171,45 +168,37 @@ bool Engine::admit(Slot slot) {
 }
 
 // What the cache forgets goes to the second tier.
-BlockIndex Engine::take_block() {
-  std::optional<BlockHash> forgotten;
-  const BlockIndex block = cache_.take(forgotten);
-  if (host_ && forgotten) host_->put(*forgotten);
-  return block;
+void Engine::take(Sequence& s, std::int64_t blocks) {
+  forgotten_.clear();
+  cache_.take(static_cast<std::uint32_t>(blocks), s.held, host_ ? &forgotten_ : nullptr);
+  for (const BlockHash hash : forgotten_) host_->put(hash);
 }
 
 void Engine::load_from_host(Sequence& s, std::int64_t blocks) {
+  const auto contents =
+      std::span(s.chain).subspan(s.held.published, static_cast<std::size_t>(blocks));
   // First all are looked at, so that what is given up for the first does not push out the last.
-  for (std::int64_t i = 0; i < blocks; ++i) {
-    host_->put(s.chain[s.published + static_cast<std::size_t>(i)]);
-  }
-  for (std::int64_t i = 0; i < blocks; ++i) {
-    s.blocks.push_back(take_block());
-    cache_.publish(s.blocks.back(), s.chain[s.published++]);
-  }
+  for (const BlockHash hash : contents) host_->put(hash);
+  take(s, blocks);
+  cache_.publish(contents, s.held);
   load_.reloaded += blocks * kBlockTokens;
   counters_.reloaded_tokens += blocks * kBlockTokens;
-}
-
-void Engine::grow(Sequence& s, std::int64_t tokens) {
-  while (s.room < tokens) {
-    s.blocks.push_back(take_block());
-    s.room += kBlockTokens;
-  }
 }
 
 // As vLLM does, a block becomes findable when the step that fills it is scheduled.
 void Engine::plan(Sequence& s, std::int64_t tokens) {
   const std::int64_t end = s.computed + tokens;
-  if (end > s.room) grow(s, end);
-  if (const std::int64_t full = end / kBlockTokens; full > s.published) {
-    const auto last = static_cast<std::uint32_t>(std::min<std::int64_t>(full, std::ssize(s.chain)));
-    for (; s.published < last; ++s.published) {
-      if (s.published + KvCache::kAhead < last) {
-        cache_.prefetch(s.chain[s.published + KvCache::kAhead]);
-      }
-      cache_.publish(s.blocks[s.published], s.chain[s.published]);
-    }
+  if (end > s.room) {
+    const std::int64_t blocks = blocks_for(end - s.room);
+    take(s, blocks);
+    s.room += blocks * kBlockTokens;
+  }
+  if (const std::int64_t full = std::min(end / kBlockTokens, std::ssize(s.chain));
+      full > s.held.published) {
+    cache_.publish(std::span(s.chain)
+                       .first(static_cast<std::size_t>(full))
+                       .subspan(s.held.published),
+                   s.held);
   }
   if (s.computed >= s.prompt && tokens == 1) {
     load_.add_decode(s.computed);
@@ -226,10 +215,8 @@ void Engine::preempt_last() {
   running_.pop_back();
   Sequence& s = sequences_[slot];
   assert(s.scheduled == 0);
-  cache_.release(s.blocks);
-  s.blocks.clear();
+  cache_.release(s.held);
   s.computed = s.room = 0;
-  s.published = 0;
   s.running = false;
   waiting_.push_front(slot);
   preempted_ = true;
@@ -239,8 +226,7 @@ void Engine::preempt_last() {
 
 void Engine::retire(Slot slot) {
   Sequence& s = sequences_[slot];
-  cache_.release(s.blocks);
-  s.blocks.clear();
+  cache_.release(s.held);
   s.chain.clear();
   by_id_.erase(s.id);
   unused_.push_back(slot);
@@ -248,14 +234,10 @@ void Engine::retire(Slot slot) {
 }
 
 bool Engine::blocks_in_order() const {
-  std::vector<std::uint32_t> holders(cache_.total());
-  for (const Sequence& s : sequences_) {
-    for (const BlockIndex block : s.blocks) ++holders[block];
-  }
-  for (BlockIndex block = 0; block < cache_.total(); ++block) {
-    if (holders[block] != cache_.holders(block)) return false;
-  }
-  return cache_.in_order();
+  std::vector<const Holding*> holdings;
+  holdings.reserve(sequences_.size());
+  for (const Sequence& s : sequences_) holdings.push_back(&s.held);
+  return cache_.in_order(holdings);
 }
 
 EngineGauges Engine::gauges() const {

@@ -115,7 +115,7 @@ class Engine {
   // What a prompt would find in the cache now, in tokens.
   [[nodiscard]] TokenCount cached_prefix(std::span<const BlockHash> chain,
                                          TokenCount prompt_tokens) const;
-  // Every block is either in the free list or held by exactly the sequences that list it. Slow; tests.
+  // Every block is either free or held by exactly the sequences that say so. Slow; tests.
   [[nodiscard]] bool blocks_in_order() const;
 
  private:
@@ -123,27 +123,25 @@ class Engine {
 
   // Hot fields first: a decode step touches one cache line for each sequence.
   struct Sequence {
-    std::int64_t computed = 0;   // tokens whose KV is in `blocks`
+    std::int64_t computed = 0;   // tokens whose KV is in its blocks
     std::int64_t known = 0;      // prompt + generated
-    std::int64_t room = 0;       // tokens that `blocks` can hold
+    std::int64_t room = 0;       // tokens that its blocks can hold
     std::int64_t scheduled = 0;  // in the step under way
     std::int64_t prompt = 0;
     std::int64_t end = 0;         // prompt + output
-    std::uint32_t published = 0;  // leading blocks that are in the cache index
     bool counted = false;         // its lookup is in the counters
     bool running = false;
     std::int64_t cached = 0;
     SequenceId id;
-    std::vector<BlockIndex> blocks;
+    Holding held;
     std::vector<BlockHash> chain;
   };
 
   void schedule_running();
   void schedule_waiting();
   bool admit(Slot slot);
-  [[nodiscard]] BlockIndex take_block();
+  void take(Sequence& sequence, std::int64_t blocks);
   void load_from_host(Sequence& sequence, std::int64_t blocks);
-  void grow(Sequence& sequence, std::int64_t tokens);
   void plan(Sequence& sequence, std::int64_t tokens);
   void preempt_last();
   void retire(Slot slot);
@@ -158,7 +156,9 @@ class Engine {
   std::deque<Slot> waiting_;
   absl::flat_hash_map<SequenceId, Slot> by_id_;
   std::vector<TokenEvent> events_;
-  std::vector<BlockIndex> found_;  // scratch of admit()
+  // Scratch of admit() and take().
+  std::vector<HeldPart> found_;
+  std::vector<BlockHash> forgotten_;
 
   // The step that is being planned.
   StepLoad load_;

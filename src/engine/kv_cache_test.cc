@@ -3,116 +3,178 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/hash_chain.h"
+#include "engine/engine_test_support.h"
+
 namespace turnpike::engine {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-// Takes a block for each hash and publishes it; the sequence stays held.
-std::vector<BlockIndex> fill(KvCache& cache, std::vector<BlockHash> chain) {
-  std::vector<BlockIndex> blocks;
-  for (const BlockHash hash : chain) {
-    blocks.push_back(cache.take());
-    cache.publish(blocks.back(), hash);
-  }
-  return blocks;
+std::vector<BlockHash> text(std::uint64_t name, std::int64_t blocks) {
+  return testing_support::chain_of(name, blocks * kBlockTokens);
 }
 
-TEST(KvCache, GivesBlocksInOrderAndCountsThem) {
+// A sequence that has found nothing and computed `chain`.
+Holding filled(KvCache& cache, const std::vector<BlockHash>& chain) {
+  Holding holding;
+  cache.take(static_cast<std::uint32_t>(chain.size()), holding);
+  cache.publish(chain, holding);
+  return holding;
+}
+
+// One that has found as much of `chain` as there is.
+Holding finder(KvCache& cache, const std::vector<BlockHash>& chain) {
+  std::vector<HeldPart> found;
+  cache.match(chain, found);
+  Holding holding;
+  cache.hold(found, holding);
+  return holding;
+}
+
+TEST(KvCache, CountsBlocks) {
   KvCache cache(3);
   EXPECT_EQ(cache.total(), 3);
-  EXPECT_EQ(cache.take(), 0);
-  EXPECT_EQ(cache.take(), 1);
+  EXPECT_EQ(cache.free(), 3);
+  Holding a;
+  cache.take(2, a);
+  EXPECT_EQ(a.blocks(), 2);
   EXPECT_EQ(cache.free(), 1);
-  EXPECT_EQ(cache.holders(1), 1);
-  EXPECT_EQ(cache.take(), 2);
+  Holding b;
+  cache.take(1, b);
   EXPECT_EQ(cache.free(), 0);
+  cache.release(a);
+  EXPECT_EQ(a.blocks(), 0);
+  EXPECT_EQ(cache.free(), 2);
+  EXPECT_TRUE(cache.in_order(std::vector<const Holding*>{&b}));
 }
 
 TEST(KvCache, ReleasedBlocksStayFindableAndAreFree) {
   KvCache cache(4);
-  const auto blocks = fill(cache, {10, 11});
-  cache.release(blocks);
+  Holding a = filled(cache, text(1, 2));
+  cache.release(a);
   EXPECT_EQ(cache.free(), 4);
-  std::vector<BlockIndex> found;
-  const auto match = cache.match(std::vector<BlockHash>{10, 11, 12}, found);
+  std::vector<HeldPart> found;
+  const auto match = cache.match(text(1, 3), found);
   EXPECT_EQ(match.blocks, 2);
   EXPECT_EQ(match.from_free, 2);
-  EXPECT_EQ(found, blocks);
 }
 
-TEST(KvCache, MatchStopsAtTheFirstGap) {
-  KvCache cache(4);
-  fill(cache, {10, 11, 12});
-  EXPECT_EQ(cache.match_length(std::vector<BlockHash>{10, 99, 12}), 1);
-  EXPECT_EQ(cache.match_length(std::vector<BlockHash>{11, 12}),
-            2);  // chained hashes: cannot happen in an engine
+TEST(KvCache, MatchEndsWhereTheTextsPart) {
+  KvCache cache(16);
+  Holding a = filled(cache, text(1, 12));
+  EXPECT_EQ(cache.match_length(text(1, 12)), 12);
+  EXPECT_EQ(cache.match_length(text(1, 30)), 12);
+  EXPECT_EQ(cache.match_length(text(2, 12)), 0);
   EXPECT_EQ(cache.match_length({}), 0);
+  for (std::int64_t common = 0; common <= 12; ++common) {
+    auto other = text(1, common);
+    BlockHash hash = other.empty() ? 1 : other.back();
+    for (int i = 0; i < 5; ++i) other.push_back(hash = chain_hash(hash, 77));
+    EXPECT_EQ(cache.match_length(other), common);
+  }
+  cache.release(a);
 }
 
 TEST(KvCache, TailIsTakenBeforeTheBeginning) {
   KvCache cache(3);
-  cache.release(fill(cache, {10, 11, 12}));
-  const std::vector<BlockHash> chain{10, 11, 12};
-  cache.take();
-  EXPECT_EQ(cache.match_length(chain), 2);
-  cache.take();
-  EXPECT_EQ(cache.match_length(chain), 1);
-  cache.take();
-  EXPECT_EQ(cache.match_length(chain), 0);
+  const auto chain = text(1, 3);
+  Holding a = filled(cache, chain);
+  cache.release(a);
+  Holding b;
+  std::vector<BlockHash> forgotten;
+  for (std::uint32_t left = 3; left-- > 0;) {
+    cache.take(1, b, &forgotten);
+    EXPECT_EQ(cache.match_length(chain), left);
+  }
+  EXPECT_THAT(forgotten, ElementsAre(chain[2], chain[1], chain[0]));
 }
 
 TEST(KvCache, LongestFreeIsTakenFirstAndHoldingRenews) {
   KvCache cache(4);
-  const auto a = fill(cache, {10});
-  const auto b = fill(cache, {20});
-  const auto c = fill(cache, {30});
-  const auto d = fill(cache, {40});
-  cache.release(c);
-  cache.release(a);
-  cache.release(d);
-  cache.release(b);
-  // a is used again: it goes to the end of the line.
-  cache.hold(a[0]);
-  cache.release(a);
-  EXPECT_THAT((std::vector{cache.take(), cache.take(), cache.take(), cache.take()}),
-              ElementsAre(c[0], d[0], b[0], a[0]));
+  std::vector<Holding> each;
+  for (std::uint64_t name = 0; name < 4; ++name) each.push_back(filled(cache, text(name, 1)));
+  for (const std::size_t i : {2U, 0U, 3U, 1U}) cache.release(each[i]);
+  // The first is used again: it goes to the end of the line.
+  Holding again = finder(cache, text(0, 1));
+  cache.release(again);
+  Holding taker;
+  std::vector<BlockHash> forgotten;
+  cache.take(4, taker, &forgotten);
+  EXPECT_THAT(forgotten,
+              ElementsAre(text(2, 1)[0], text(3, 1)[0], text(1, 1)[0], text(0, 1)[0]));
 }
 
-TEST(KvCache, SharedBlockIsFreeOnlyWhenTheLastHolderLetsGo) {
-  KvCache cache(2);
-  const auto a = fill(cache, {10});
-  cache.hold(a[0]);
-  EXPECT_EQ(cache.holders(a[0]), 2);
+TEST(KvCache, SharedBeginningIsFreeOnlyWhenTheLastHolderLetsGo) {
+  KvCache cache(8);
+  Holding a = filled(cache, text(1, 6));
+  Holding b = finder(cache, text(1, 4));
+  EXPECT_EQ(b.published, 4);
   cache.release(a);
-  EXPECT_EQ(cache.free(), 1);
-  std::vector<BlockIndex> found;
-  EXPECT_EQ(cache.match(std::vector<BlockHash>{10}, found).from_free, 0);
+  EXPECT_EQ(cache.free(), 4);  // two behind what they share, and two that were never taken
+  std::vector<HeldPart> found;
+  const auto match = cache.match(text(1, 6), found);
+  EXPECT_EQ(match.blocks, 6);
+  EXPECT_EQ(match.from_free, 2);
+  cache.release(b);
+  EXPECT_EQ(cache.free(), 8);
+}
+
+// It grows on after somebody else has found a part of it, or all of it.
+TEST(KvCache, GrowsBesideWhoSharesIt) {
+  KvCache cache(20);
+  const auto chain = text(1, 12);
+  Holding a = filled(cache, text(1, 4));
+  for (const std::int64_t shared : {2, 4}) {
+    Holding b = finder(cache, text(1, shared));
+    cache.take(2, a);
+    cache.publish(std::span(chain).subspan(a.published, 2), a);
+    EXPECT_EQ(cache.match_length(chain), a.published);
+    EXPECT_TRUE(cache.in_order(std::vector<const Holding*>{&a, &b}));
+    cache.release(b);
+  }
   cache.release(a);
-  EXPECT_EQ(cache.free(), 2);
+  EXPECT_EQ(cache.free(), 20);
 }
 
 TEST(KvCache, TwinsServeForEachOther) {
   KvCache cache(3);
-  const auto a = fill(cache, {10});
-  const auto b = fill(cache, {10});
-  const auto c = fill(cache, {10});
-  std::vector<BlockIndex> found;
+  const auto chain = text(1, 1);
+  Holding a = filled(cache, chain);
+  Holding b = filled(cache, chain);
+  Holding c = filled(cache, chain);
+  Holding taker;
+  std::vector<BlockHash> forgotten;
 
   cache.release(b);  // given up first: the middle of the three
-  EXPECT_EQ(cache.take(), b[0]);
-  EXPECT_EQ(cache.match_length(std::vector<BlockHash>{10}), 1);
-
+  cache.take(1, taker, &forgotten);
+  EXPECT_EQ(cache.match_length(chain), 1);
   cache.release(a);
-  EXPECT_EQ(cache.take(), a[0]);
-  cache.match(std::vector<BlockHash>{10}, found);
-  EXPECT_EQ(found, c);
-
+  cache.take(1, taker, &forgotten);
+  EXPECT_EQ(cache.match_length(chain), 1);
+  EXPECT_THAT(forgotten, IsEmpty());
   cache.release(c);
-  EXPECT_EQ(cache.take(), c[0]);
-  cache.match(std::vector<BlockHash>{10}, found);
-  EXPECT_THAT(found, IsEmpty());
+  cache.take(1, taker, &forgotten);
+  EXPECT_EQ(cache.match_length(chain), 0);
+  EXPECT_THAT(forgotten, ElementsAre(chain[0]));
+}
+
+// One who computes a part of what is there, is found in place of it when it is gone.
+TEST(KvCache, TwinOfAPart) {
+  KvCache cache(12);
+  const auto chain = text(1, 6);
+  Holding a = filled(cache, chain);
+  Holding b = filled(cache, text(1, 3));
+  cache.release(a);
+  Holding taker;
+  cache.take(3 + 5, taker);  // what was never taken, and of a's all but the first block
+  EXPECT_EQ(cache.match_length(chain), 3);
+  EXPECT_TRUE(cache.in_order(std::vector<const Holding*>{&b, &taker}));
+  cache.release(b);
+  Holding c = finder(cache, chain);
+  EXPECT_EQ(c.published, 3);
+  EXPECT_TRUE(cache.in_order(std::vector<const Holding*>{&c, &taker}));
 }
 
 }  // namespace
