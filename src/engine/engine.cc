@@ -55,7 +55,9 @@ bool Engine::abort(SequenceId id) {
   if (entry == by_id_.end()) return false;
   const Slot slot = entry->second;
   if (sequences_[slot].running) {
-    running_.erase(std::ranges::find(running_, slot));
+    const auto place = std::ranges::find(running_, slot, &Running::slot);
+    if (place - running_.begin() < static_cast<std::ptrdiff_t>(served_)) --served_;
+    running_.erase(place);
   } else {
     waiting_.erase(std::ranges::find(waiting_, slot));
   }
@@ -83,42 +85,80 @@ std::span<const TokenEvent> Engine::finish_step() {
   ++counters_.steps;
   events_.clear();
   bool ended = false;
-  for (const Slot slot : running_) {
-    Sequence& s = sequences_[slot];
+  for (std::size_t i = 0; i < running_.size(); ++i) {
+    Running& running = running_[i];
+    if (running.calm > 0) {
+      if (i >= served_) continue;
+      ++running.context;
+      ++counters_.generated_tokens;
+      if (params_.tell_every_token) {
+        const Sequence& s = sequences_[running.slot];
+        events_.push_back({.id = s.id, .cached_tokens = TokenCount(s.cached)});
+      }
+      if (--running.calm == 0) wake(running);
+      continue;
+    }
+    Sequence& s = sequences_[running.slot];
     if (s.scheduled == 0) continue;
     s.computed += s.scheduled;
     s.scheduled = 0;
     if (s.computed < s.known) continue;
     ++s.known;
     ++counters_.generated_tokens;
+    const bool first = s.known == s.prompt + 1;
     const bool finished = s.known == s.end;
     ended |= finished;
+    running.context = s.computed;
+    running.calm = calm_steps(s);
+    if (!first && !finished && !params_.tell_every_token) continue;
     events_.push_back({.id = s.id,
-                       .first = s.known == s.prompt + 1,
+                       .first = first,
                        .finished = finished,
                        .cached_tokens = TokenCount(s.cached)});
   }
   if (ended) {
     // Retired in order, so that the free list has the blocks of the first in the batch first.
-    std::erase_if(running_, [this](Slot slot) {
-      if (sequences_[slot].known < sequences_[slot].end) return false;
+    std::erase_if(running_, [this](const Running& running) {
+      if (running.calm > 0 || sequences_[running.slot].known < sequences_[running.slot].end) {
+        return false;
+      }
       ++counters_.finished;
-      retire(slot);
+      retire(running.slot);
       return true;
     });
   }
   return events_;
 }
 
+// Until it needs a block, fills one that can be published, or makes its last token.
+std::uint32_t Engine::calm_steps(const Sequence& s) const {
+  std::int64_t calm = std::min(s.room - s.computed, s.end - 1 - s.known);
+  if (s.held.published < s.chain.size()) {
+    calm = std::min(calm, (s.held.published + 1) * kBlockTokens - 1 - s.computed);
+  }
+  return static_cast<std::uint32_t>(std::max<std::int64_t>(0, calm));
+}
+
+void Engine::wake(const Running& running) {
+  Sequence& s = sequences_[running.slot];
+  s.computed = running.context;
+  s.known = running.context + 1;
+}
+
 void Engine::schedule_running() {
-  for (std::size_t i = 0; i < running_.size() && budget_ > 0; ++i) {
-    Sequence& s = sequences_[running_[i]];
+  for (served_ = 0; served_ < running_.size() && budget_ > 0; ++served_) {
+    const Running& running = running_[served_];
+    if (running.calm > 0) {
+      load_.add_decode(running.context);
+      --budget_;
+      continue;
+    }
+    Sequence& s = sequences_[running.slot];
     const std::int64_t tokens = std::min(s.known - s.computed, budget_);
     const std::int64_t end = s.computed + tokens;
-    while (end > s.room &&
-           blocks_for(end) - s.held.blocks() > cache_.free()) {
+    while (end > s.room && blocks_for(end) - s.held.blocks() > cache_.free()) {
       preempt_last();
-      if (i == running_.size()) return;  // it was itself the last
+      if (served_ == running_.size()) return;  // it was itself the last
     }
     plan(s, tokens);
   }
@@ -135,7 +175,7 @@ void Engine::schedule_waiting() {
     }
     head_blocked_ = false;
     waiting_.pop_front();
-    running_.push_back(slot);
+    running_.push_back({.slot = slot});
   }
 }
 
@@ -211,14 +251,15 @@ void Engine::plan(Sequence& s, std::int64_t tokens) {
 }
 
 void Engine::preempt_last() {
-  const Slot slot = running_.back();
+  const Running running = running_.back();
   running_.pop_back();
-  Sequence& s = sequences_[slot];
+  if (running.calm > 0) wake(running);
+  Sequence& s = sequences_[running.slot];
   assert(s.scheduled == 0);
   cache_.release(s.held);
   s.computed = s.room = 0;
   s.running = false;
-  waiting_.push_front(slot);
+  waiting_.push_front(running.slot);
   preempted_ = true;
   head_blocked_ = false;
   ++counters_.preemptions;

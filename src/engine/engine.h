@@ -26,6 +26,7 @@ struct EngineParams {
   std::int64_t max_num_batched_tokens = 2048;  // most tokens that one step computes
   TokenCount
       host_tokens{};  // a second tier in host memory keeps so much of what the cache gives up
+  bool tell_every_token = true;  // false: finish_step() tells of first and of last tokens only
 };
 
 // One request. The model never sees text: `chain` has the chained hash of every whole block of the
@@ -102,7 +103,7 @@ class Engine {
 
   // Schedules a step and says how long it takes; nothing if there is nothing to do.
   [[nodiscard]] std::optional<Duration> begin_step();
-  // Ends the step: the tokens it made, in the order of the running sequences. Valid until the next
+  // Ends the step: the tokens it made (or some: EngineParams), in the order of the running sequences. Valid until the next
   // call of a member.
   std::span<const TokenEvent> finish_step();
 
@@ -121,7 +122,6 @@ class Engine {
  private:
   using Slot = std::uint32_t;
 
-  // Hot fields first: a decode step touches one cache line for each sequence.
   struct Sequence {
     std::int64_t computed = 0;   // tokens whose KV is in its blocks
     std::int64_t known = 0;      // prompt + generated
@@ -137,6 +137,16 @@ class Engine {
     std::vector<BlockHash> chain;
   };
 
+  // Nearly all tokens of a long run are decoded, and fifteen of sixteen need neither a block nor fill one: so a sequence in the
+  // batch says for how many steps there is nothing to it but counting, and is not looked at before that.
+  struct Running {
+    Slot slot = 0;
+    std::uint32_t calm = 0;    // steps to come in which it decodes and nothing else happens; while there are any,
+    std::int64_t context = 0;  // this stands for Sequence::computed, and `known` is one more
+  };
+
+  [[nodiscard]] std::uint32_t calm_steps(const Sequence& sequence) const;
+  void wake(const Running& running);
   void schedule_running();
   void schedule_waiting();
   bool admit(Slot slot);
@@ -152,7 +162,7 @@ class Engine {
   EngineCounters counters_;
   std::vector<Sequence> sequences_;
   std::vector<Slot> unused_;
-  std::vector<Slot> running_;
+  std::vector<Running> running_;
   std::deque<Slot> waiting_;
   absl::flat_hash_map<SequenceId, Slot> by_id_;
   std::vector<TokenEvent> events_;
@@ -165,6 +175,7 @@ class Engine {
   std::int64_t budget_ = 0;
   bool preempted_ = false;
   bool stepping_ = false;
+  std::size_t served_ = 0;  // leading sequences in running_ that the budget sufficed for
 
   // The head of the line could not be admitted with this budget. Until blocks are freed it is not
   // looked up again: every block taken since shrinks the free list by one and what the head needs

@@ -16,10 +16,10 @@ TokenCount Session::prompt_tokens(std::size_t turn) const {
 void Session::extend_chain(std::vector<engine::BlockHash>& chain, TokenCount upto) const {
   const auto blocks = static_cast<std::size_t>(upto.value() / engine::kBlockTokens);
   const auto common = static_cast<std::size_t>(shared.value() / engine::kBlockTokens);
-  chain.reserve(blocks);
+  engine::BlockHash before = chain.empty() ? 0 : chain.back();
   for (std::size_t i = chain.size(); i < blocks; ++i) {
-    const engine::BlockHash before = chain.empty() ? 0 : chain.back();
-    chain.push_back(chain_hash(before, i < common ? shared_text : text));
+    before = chain_hash(before, i < common ? shared_text : text);
+    chain.push_back(before);
   }
 }
 

@@ -22,7 +22,8 @@ Simulation::Simulation(SimulationParams params)
         {.engine = engine::Engine({.profile = engine::slowed(profile_, factor),
                                    .kv_tokens = TokenCount(workload.kv_tokens),
                                    .max_num_seqs = workload.max_num_seqs,
-                                   .host_tokens = TokenCount(conditions.host_tokens)})});
+                                   .host_tokens = TokenCount(conditions.host_tokens),
+                                   .tell_every_token = false})});
   }
   for (std::uint32_t g = 0; g < conditions.gateways; ++g) {
     core::Pool& pool = gateways_.emplace_back(core::Pool(params_.policy)).pool;
@@ -205,7 +206,6 @@ void Simulation::begin_step(std::uint32_t index) {
 
 void Simulation::end_step(std::uint32_t index) {
   for (const engine::TokenEvent& token : replicas_[index].engine.finish_step()) {
-    if (!token.first && !token.finished) continue;
     const TimePoint seen = now_ + params_.network_delay;
     if (token.first) {
       if (Client* const client = client_of(RequestId(token.id.value()))) {
