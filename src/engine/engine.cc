@@ -111,10 +111,8 @@ std::span<const TokenEvent> Engine::finish_step() {
     running.context = s.computed;
     running.calm = calm_steps(s);
     if (!first && !finished && !params_.tell_every_token) continue;
-    events_.push_back({.id = s.id,
-                       .first = first,
-                       .finished = finished,
-                       .cached_tokens = TokenCount(s.cached)});
+    events_.push_back(
+        {.id = s.id, .first = first, .finished = finished, .cached_tokens = TokenCount(s.cached)});
   }
   if (ended) {
     // Retired in order, so that the free list has the blocks of the first in the batch first.
@@ -235,10 +233,8 @@ void Engine::plan(Sequence& s, std::int64_t tokens) {
   }
   if (const std::int64_t full = std::min(end / kBlockTokens, std::ssize(s.chain));
       full > s.held.published) {
-    cache_.publish(std::span(s.chain)
-                       .first(static_cast<std::size_t>(full))
-                       .subspan(s.held.published),
-                   s.held);
+    cache_.publish(
+        std::span(s.chain).first(static_cast<std::size_t>(full)).subspan(s.held.published), s.held);
   }
   if (s.computed >= s.prompt && tokens == 1) {
     load_.add_decode(s.computed);

@@ -128,8 +128,8 @@ class Engine {
     std::int64_t room = 0;       // tokens that its blocks can hold
     std::int64_t scheduled = 0;  // in the step under way
     std::int64_t prompt = 0;
-    std::int64_t end = 0;         // prompt + output
-    bool counted = false;         // its lookup is in the counters
+    std::int64_t end = 0;  // prompt + output
+    bool counted = false;  // its lookup is in the counters
     bool running = false;
     std::int64_t cached = 0;
     SequenceId id;
@@ -141,7 +141,8 @@ class Engine {
   // batch says for how many steps there is nothing to it but counting, and is not looked at before that.
   struct Running {
     Slot slot = 0;
-    std::uint32_t calm = 0;    // steps to come in which it decodes and nothing else happens; while there are any,
+    std::uint32_t calm =
+        0;  // steps to come in which it decodes and nothing else happens; while there are any,
     std::int64_t context = 0;  // this stands for Sequence::computed, and `known` is one more
   };
 

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <map>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
@@ -121,6 +123,46 @@ TEST(EngineProperty, WithoutPressureNothingIsComputedTwice) {
     const EngineCounters& counters = engine.counters();
     RC_ASSERT(counters.preemptions == 0);
     RC_ASSERT(counters.prefilled_tokens == counters.prompt_tokens - counters.cached_tokens);
+  }));
+}
+
+// Who asks for first and last tokens only, gets these, and the same engine.
+TEST(EngineProperty, TellingLessChangesNothingElse) {
+  EXPECT_TRUE(rc::check("told less", [](std::uint64_t seed) {
+    Random random(seed);
+    EngineParams params =
+        testing_support::params(30 + static_cast<std::int64_t>(random.below(60)), 64, 6);
+    Engine all(params);
+    params.tell_every_token = false;
+    Engine some(params);
+    for (std::uint64_t id = 0; id < 30 || !all.idle(); ++id) {
+      if (id < 30) {
+        const auto spec = testing_support::sequence(
+            id, static_cast<std::int64_t>(1 + random.below(300)),
+            static_cast<std::int64_t>(1 + random.below(100)), random.below(4));
+        RC_ASSERT(all.add(spec) == some.add(spec));
+      }
+      for (std::uint64_t steps = random.below(40); steps > 0; --steps) {
+        RC_ASSERT(all.begin_step() == some.begin_step());
+        if (all.idle()) break;
+        if (random.below(50) == 0) {
+          const SequenceId gone(random.below(id + 1));
+          RC_ASSERT(all.abort(gone) == some.abort(gone));
+        }
+        std::vector<TokenEvent> expected;
+        for (const TokenEvent& event : all.finish_step()) {
+          if (event.first || event.finished) expected.push_back(event);
+        }
+        const auto told = some.finish_step();
+        RC_ASSERT(std::ranges::equal(told, expected, [](const TokenEvent& a, const TokenEvent& b) {
+          return a.id == b.id && a.first == b.first && a.finished == b.finished &&
+                 a.cached_tokens == b.cached_tokens;
+        }));
+        RC_ASSERT(all.counters().generated_tokens == some.counters().generated_tokens);
+        RC_ASSERT(all.counters().preemptions == some.counters().preemptions);
+        RC_ASSERT(all.gauges().free_blocks == some.gauges().free_blocks);
+      }
+    }
   }));
 }
 

@@ -86,8 +86,7 @@ void KvCache::publish(std::span<const BlockHash> chain, Holding& holding) {
         unused_texts_.pop_back();
       }
       texts_[text].hashes.assign(chain.begin(), chain.end());
-      const Index fresh =
-          new_extent({.text = text, .length = all, .holders = 1, .first = true});
+      const Index fresh = new_extent({.text = text, .length = all, .holders = 1, .first = true});
       by_hash_.find_or_insert(chain.front(), fresh);
       holding.parts.push_back({.extent = fresh, .blocks = all});
       return;

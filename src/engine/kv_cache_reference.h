@@ -32,8 +32,8 @@ class KvCacheReference {
     return found;
   }
   [[nodiscard]] std::uint32_t without_holder(const std::vector<Block>& blocks) const {
-    return static_cast<std::uint32_t>(std::ranges::count_if(
-        blocks, [this](Block block) { return blocks_[block].holders == 0; }));
+    return static_cast<std::uint32_t>(
+        std::ranges::count_if(blocks, [this](Block block) { return blocks_[block].holders == 0; }));
   }
   void hold(const std::vector<Block>& blocks) {
     for (const Block block : blocks) {

@@ -102,8 +102,7 @@ TEST(KvCache, LongestFreeIsTakenFirstAndHoldingRenews) {
   Holding taker;
   std::vector<BlockHash> forgotten;
   cache.take(4, taker, &forgotten);
-  EXPECT_THAT(forgotten,
-              ElementsAre(text(2, 1)[0], text(3, 1)[0], text(1, 1)[0], text(0, 1)[0]));
+  EXPECT_THAT(forgotten, ElementsAre(text(2, 1)[0], text(3, 1)[0], text(1, 1)[0], text(0, 1)[0]));
 }
 
 TEST(KvCache, SharedBeginningIsFreeOnlyWhenTheLastHolderLetsGo) {

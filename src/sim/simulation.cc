@@ -187,7 +187,7 @@ void Simulation::add_to_engine(std::uint32_t replica, RequestId id) {
   const Session& session = client->session;
   const bool fits =
       replicas_[replica].engine.add({.id = engine::SequenceId(id.value()),
-                                     .prompt_tokens = session.prompt_tokens(client->turn),
+                                     .prompt_tokens = client->prompt,
                                      .output_tokens = session.turns[client->turn].output,
                                      .chain = client->chain});
   if (!fits) {

@@ -84,6 +84,7 @@ class Simulation {
     Cacheable cacheable;
     std::vector<engine::BlockHash> chain;  // of the conversation up to the answer under way
     std::size_t turn = 0;
+    TokenCount prompt;  // of the turn under way
     int tries = 0;
     RequestRecord request;
     RequestId attempt;                       // in the gateway's hands; none: pausing

@@ -103,6 +103,7 @@ void Simulation::ask(Client& client) {
     client.tries = 0;
     client.request = {
         .session = client.session.index, .tenant = client.session.tenant, .submitted = now()};
+    client.prompt = client.session.prompt_tokens(client.turn);
     client.session.chain_of_turn(client.turn, client.chain);
     if (params_.workload.patience != kForever && !client.foreign) {
       queue_.push(now_ + params_.workload.patience, EventKind::patience, client.key,
@@ -150,7 +151,7 @@ void Simulation::end_turn(Client& client, Outcome outcome) {
   request.ended = now();
   const Turn& turn = client.session.turns[client.turn];
   if (outcome == Outcome::finished) {
-    request.prompt = client.session.prompt_tokens(client.turn);
+    request.prompt = client.prompt;
     request.output = turn.output;
   } else {
     request.cached = TokenCount(0);

@@ -49,8 +49,7 @@ Simulation::Client* Simulation::client_of(RequestId id) {
 
 core::Submission Simulation::submission_of(const Client& client) const {
   const Session& session = client.session;
-  const TokenCount prompt = session.prompt_tokens(client.turn);
-  Seen seen = seen_prompt(client.chain, prompt, session.shared, client.guess_factor);
+  Seen seen = seen_prompt(client.chain, client.prompt, session.shared, client.guess_factor);
   core::Submission submission;
   submission.id = client.attempt;
   submission.model = kModel;
@@ -99,7 +98,7 @@ void Simulation::answered(RequestId id) {
   if (!client->foreign) {
     const Turn& turn = client->session.turns[client->turn];
     core::Settlement settlement;
-    settlement.usage = {.prompt_tokens = client->session.prompt_tokens(client->turn),
+    settlement.usage = {.prompt_tokens = client->prompt,
                         .cached_tokens = client->request.cached,
                         .output_tokens = turn.output};
     settlement.ended_in_tool_call = turn.calls_tool;
