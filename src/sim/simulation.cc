@@ -35,7 +35,7 @@ Simulation::Simulation(SimulationParams params)
                         now_);
       // A gateway asks everyone once before it is ready, then each at a moment of its own.
       pool.observe(endpoint_of(i), gauges_of(replicas_[i].engine), now_, now_);
-      const auto place = static_cast<std::int64_t>(i + 1 + g * workload.replicas);
+      const auto place = std::int64_t{i} + 1 + std::int64_t{g} * workload.replicas;
       queue_.push(now_ + params_.scrape_interval * place /
                              (static_cast<std::int64_t>(workload.replicas) * conditions.gateways),
                   EventKind::sample, g, i);
