@@ -138,7 +138,8 @@ net::Task<void> AdminApi::metrics(net::Exchange& exchange) {
       {.log_lines_dropped = gateway_.access_log_dropped(),
        .recent_requests = gateway_.recent().size(),
        .journal =
-           recorder == nullptr ? telemetry::FlightRecorder::Counters{} : recorder->counters()});
+           recorder == nullptr ? telemetry::FlightRecorder::Counters{} : recorder->counters(),
+       .conversations = gateway_.conversations().sample()});
   co_await exchange.respond(200, metrics::TextWriter::kContentType, text);
 }
 

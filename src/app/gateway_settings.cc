@@ -42,6 +42,7 @@ gateway::Settings gateway_settings(const config::Config& config) {
   s.sessions.headers = config.session.headers;
   s.sessions.well_known_headers = config.session.well_known_headers;
   s.sessions.body_fields = config.session.body_fields;
+  s.sessions.prompt = config.session.prompt;
   s.hash_seed = hash_seed(config.session.hash_key);
   s.response_headers = config.response_headers;
 
@@ -52,6 +53,7 @@ gateway::Settings gateway_settings(const config::Config& config) {
   s.body_bytes = bytes(limits.body);
   s.connections = limits.connections;
   s.recent_requests = limits.recent_requests;
+  s.conversations = {.conversations = limits.conversations, .idle = limits.conversation_idle};
   s.upstream_head_limits.max_bytes = bytes(limits.upstream_head);
   s.upstream_head_limits.max_fields = limits.upstream_header_fields;
   s.idle_upstreams = limits.idle_upstreams;

@@ -33,6 +33,7 @@ struct SessionConfig {
   std::vector<std::string> headers = {"X-Session-ID"};
   bool well_known_headers = true;
   bool body_fields = true;
+  bool prompt = true;
   std::string hash_key;  // secret; empty: drawn at the start
 
   friend bool operator==(const SessionConfig&, const SessionConfig&) = default;
@@ -44,8 +45,10 @@ struct LimitConfig {
   ByteCount head{std::int64_t{64} << 10};
   std::size_t header_fields = 128;
   ByteCount target{std::int64_t{8} << 10};
-  std::size_t connections = 10'000;    // of one worker
-  std::size_t recent_requests = 1024;  // of one worker; 0: none
+  std::size_t connections = 10'000;     // of one worker
+  std::size_t recent_requests = 1024;   // of one worker; 0: none
+  std::size_t conversations = 100'000;  // known by their prompts
+  Duration conversation_idle = std::chrono::hours(1);
 
   // Of endpoints.
   ByteCount upstream_head{std::int64_t{64} << 10};

@@ -17,7 +17,8 @@ http::Framing client_framing(const http::ResponseHead& head, int client_minor_ve
 AnswerRelay::AnswerRelay(const AnswerShape& shape)
     : shape_(shape),
       left_(shape.from == http::Framing::length ? shape.content_length : 0),
-      stream_(shape.dialect) {}
+      stream_(shape.dialect),
+      notes_(shape.responses) {}
 
 core::Usage AnswerRelay::usage() const {
   if (!shape_.read_usage) return {};
@@ -77,9 +78,11 @@ AnswerRelay::State AnswerRelay::end_of_input(std::vector<iovec>& out) {
 
 void AnswerRelay::take(std::string_view data) {
   if (data.empty()) return;
-  if (!shape_.event_stream || !shape_.read_usage) {
+  const bool notes = shape_.read_notes && notes_.wants_more();
+  if (!shape_.event_stream || (!shape_.read_usage && !notes)) {
     first_token_seen_ = true;
     if (shape_.read_usage) tail_.feed(data);
+    if (notes) notes_.bytes(data);
     emit(data);
     return;
   }
@@ -88,10 +91,14 @@ void AnswerRelay::take(std::string_view data) {
   while (const auto event = scanner_.next(rest)) {
     bool hidden = false;
     if (event->has_data) {
-      const openai::EventFacts facts = stream_.feed(event->data);
       ++events_;
-      first_token_seen_ = stream_.saw_content();
-      hidden = facts.usage_only;
+      if (notes) notes_.event(event->data);
+      if (shape_.read_usage) {
+        hidden = stream_.feed(event->data).usage_only;
+        first_token_seen_ = stream_.saw_content();
+      } else {
+        first_token_seen_ = true;
+      }
     }
     if (!shape_.hide_usage || hidden) continue;
     const bool lasting =

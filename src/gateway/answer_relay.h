@@ -13,6 +13,7 @@
 #include "http/chunk.h"
 #include "http/head.h"
 #include "http/sse.h"
+#include "openai/answer_notes.h"
 #include "openai/answer_tail.h"
 #include "openai/stream_usage.h"
 
@@ -26,6 +27,8 @@ struct AnswerShape {
   openai::Dialect dialect = openai::Dialect::openai;
   bool event_stream = false;  // server-sent events
   bool read_usage = false;    // the body says how many tokens it took
+  bool read_notes = false;    // what the client's next request may refer to is wanted
+  bool responses = false;     // of the Responses API
   bool hide_usage = false;    // the client did not ask for the usage event that we asked for
 };
 
@@ -50,6 +53,8 @@ class AnswerRelay {
   [[nodiscard]] bool first_token_seen() const { return first_token_seen_; }
   [[nodiscard]] core::Usage usage() const;
   [[nodiscard]] bool ended_in_tool_call() const;
+  // At the end of the answer, if it was to be read.
+  [[nodiscard]] openai::AnswerNotes& notes() { return notes_; }
   [[nodiscard]] std::uint64_t events() const { return events_; }
   // Bytes came behind the end of the body: the endpoint's connection cannot be used again.
   [[nodiscard]] bool has_excess() const { return excess_; }
@@ -65,6 +70,7 @@ class AnswerRelay {
   http::SseScanner scanner_;
   openai::StreamUsage stream_;
   openai::AnswerTail tail_;
+  openai::AnswerNotes notes_;
   std::vector<std::string_view> pieces_;  // body bytes of this call, in order
   std::size_t piece_bytes_ = 0;
   std::deque<std::string> kept_;  // events that would not outlive the scanner's next step

@@ -11,6 +11,7 @@ Gateway::Gateway(net::Reactor& control, const Clock& clock, Settings settings,
       access_log_(access_log),
       recorder_(recorder),
       recent_(settings_.recent_requests, static_cast<std::size_t>(settings_.workers)),
+      conversations_(clock_, settings_.conversations, settings_.hash_seed),
       owner_(clock, settings_.pool, recorder),
       metrics_(settings_),
       changed_(control) {
@@ -20,6 +21,7 @@ Gateway::Gateway(net::Reactor& control, const Clock& clock, Settings settings,
                       .settings = settings_,
                       .access_log = access_log,
                       .recent = recent_,
+                      .conversations = settings_.sessions.prompt ? &conversations_ : nullptr,
                       .log = log_,
                       .drained = [this] { control_.post([this] { worker_drained(); }); }};
   for (int i = 0; i < settings_.workers; ++i) {

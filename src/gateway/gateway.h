@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "gateway/conversations.h"
 #include "gateway/directory.h"
 #include "gateway/fleet.h"
 #include "gateway/metrics.h"
@@ -50,6 +51,7 @@ class Gateway {
   [[nodiscard]] const DirectoryBoard& board() const { return board_; }
   [[nodiscard]] const Fleet& fleet() const { return *fleet_; }
   [[nodiscard]] const Metrics& metrics() const { return metrics_; }
+  [[nodiscard]] const Conversations& conversations() const { return conversations_; }
   [[nodiscard]] const telemetry::RecentRequests& recent() const { return recent_; }
   // Null: nothing is recorded.
   [[nodiscard]] telemetry::FlightRecorder* recorder() const { return recorder_; }
@@ -67,6 +69,7 @@ class Gateway {
   telemetry::AccessLog* const access_log_;     // null: off
   telemetry::FlightRecorder* const recorder_;  // null: off
   telemetry::RecentRequests recent_;
+  Conversations conversations_;
   DirectoryBoard board_;
   Owner owner_;
   Metrics metrics_;

@@ -197,6 +197,30 @@ void write_endpoints(TextWriter& out, const std::vector<core::EndpointView>& end
         [](const View& v) { return v.sheds; });
 }
 
+void write_conversations(TextWriter& out, const Conversations::Sample& sample) {
+  using Index = openai::ConversationIndex;
+  out.family("turnpike_conversations", Type::gauge,
+             "Conversations of clients without session ids that are remembered by their prompts.");
+  out.sample(static_cast<double>(sample.known));
+  out.family("turnpike_conversation_turns_total", Type::counter,
+             "Requests without a session id, by how their prompt relates to a known one.");
+  const std::array<std::string, 1> label = {"how"};
+  for (std::size_t i = 0; i < Index::kHows; ++i) {
+    const std::array<std::string, 1> value = {
+        std::string(openai::to_string(static_cast<Index::How>(i)))};
+    out.sample(label, value, sample.counters.turns[i]);
+  }
+  out.family("turnpike_conversations_ambiguous_total", Type::counter,
+             "Requests that several conversations could have been meant by; they start anew.");
+  out.sample(sample.counters.ambiguous);
+  out.family("turnpike_conversations_forgotten_total", Type::counter,
+             "Conversations forgotten because there were too many.");
+  out.sample(sample.counters.forgotten);
+  out.family("turnpike_conversations_refused_total", Type::counter,
+             "Conversations not remembered because all that were known had requests running.");
+  out.sample(sample.counters.full);
+}
+
 void write_fleet(TextWriter& out, const std::vector<Fleet::Status>& fleet) {
   const std::array<std::string, 1> label = {"endpoint"};
   const auto count = [&](std::string_view name, std::string_view help,
@@ -246,6 +270,7 @@ std::string Metrics::text(const std::vector<PoolSample>& pools,
   out.family("turnpike_journal_dropped_bytes_total", Type::counter,
              "What should be in the journal's files and is not.");
   out.sample(telemetry.journal.dropped_bytes);
+  write_conversations(out, telemetry.conversations);
   metrics::write_process_stats(out, metrics::read_process_stats());
   return registry_.scrape() + out.take();
 }

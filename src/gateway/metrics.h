@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/pool/views.h"
+#include "gateway/conversations.h"
 #include "gateway/fleet.h"
 #include "gateway/settings.h"
 #include "gateway/worker_metrics.h"
@@ -26,6 +27,7 @@ struct TelemetrySample {
   std::uint64_t log_lines_dropped = 0;
   std::size_t recent_requests = 0;
   telemetry::FlightRecorder::Counters journal;
+  Conversations::Sample conversations;
 };
 
 // All metrics of a gateway: what workers count, and what the pools and the fleet say when they are asked.

@@ -147,7 +147,15 @@ RequestLife::Step RequestLife::understand() {
   if (const auto session = openai::find_session(head_, facts_, settings.sessions)) {
     session_ = openai::session_key(*session, tenant_.key, facts_.model, settings.hash_seed);
     session_is_doubtful_ = session->doubtful;
+  } else if (Conversations* const known = worker_.shared().conversations) {
+    conversation_ = known->begin(tenant_, facts_, body_.view());
+    if (conversation_) {
+      session_ = conversation_.turn().session;
+      parent_ = conversation_.turn().parent;
+      session_is_doubtful_ = conversation_.turn().doubtful;
+    }
   }
+  facts_.conversation = {};
   upstream_body_.emplace(body_.view());
   if (facts_.ask_for_usage) {
     hide_usage_ = true;
@@ -163,6 +171,7 @@ void RequestLife::submit() {
   submission.model = model_;
   submission.session = session_;
   submission.doubtful_session = session_is_doubtful_;
+  submission.parent = parent_;
   submission.tenant = tenant_.key;
   submission.tenant_is_anonymous = tenant_.anonymous;
   submission.prompt_tokens = facts_.prompt.estimate();
@@ -258,6 +267,8 @@ net::Task<RequestLife::Step> RequestLife::relay() {
   // What is compressed is passed on unread.
   shape.read_usage = success && answer_.find("content-encoding") == nullptr;
   shape.hide_usage = event_stream && hide_usage_ && shape.read_usage;
+  shape.responses = route_ == openai::Route::responses;
+  shape.read_notes = shape.read_usage && static_cast<bool>(conversation_);
   const bool reusable = answer_.keep_alive && answer_.framing != http::Framing::until_close;
   if (shape.to == http::Framing::until_close) keep_client_ = false;
   record_.status = answer_.status;
@@ -346,6 +357,7 @@ net::Task<RequestLife::Step> RequestLife::relay() {
   deadline_.disarm();
   settlement_.usage = relay.usage();
   settlement_.ended_in_tool_call = relay.ended_in_tool_call();
+  conversation_.end(success, relay.notes().sign());
   if (state == AnswerRelay::State::done) {
     if (reusable && request_sent_ && !input_over && !relay.has_excess()) {
       worker_.upstreams().park(dispatch_.endpoint.value(), std::move(upstream_));

@@ -13,6 +13,7 @@
 #include "base/ids.h"
 #include "base/units.h"
 #include "core/pool/events.h"
+#include "gateway/conversations.h"
 #include "gateway/directory.h"
 #include "gateway/outlet.h"
 #include "gateway/ticket.h"
@@ -102,7 +103,9 @@ class RequestLife {
   bool hide_usage_ = false;
   ModelId model_;
   SessionKey session_;
+  SessionKey parent_;
   bool session_is_doubtful_ = false;
+  ConversationTurn conversation_;
   openai::Tenant tenant_;
 
   // submit, wait, dispatch

@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "core/preset/preset.h"
 #include "http/head.h"
+#include "openai/conversation_index.h"
 #include "openai/identity.h"
 
 namespace turnpike::gateway {
@@ -36,6 +37,7 @@ struct Settings {
   // Clients
   openai::SessionRules sessions;
   openai::HashSeed hash_seed;
+  openai::ConversationLimits conversations;
   bool response_headers = true;  // x-turnpike-*
   http::HeadLimits head_limits;
   std::uint64_t body_bytes = std::uint64_t{64} << 20U;

@@ -29,6 +29,7 @@
 
 namespace turnpike::gateway {
 
+class Conversations;
 class RequestLife;
 class WorkerMetrics;
 
@@ -40,6 +41,7 @@ struct Shared {
   const Settings& settings;
   telemetry::AccessLog* access_log;  // null: off
   telemetry::RecentRequests& recent;
+  Conversations* conversations;   // null: sessions are not found by their prompts
   Log log;                        // for the operator
   std::function<void()> drained;  // a worker has finished draining; any thread
 };

@@ -5,8 +5,10 @@
 
 #include <simdjson.h>
 
+#include "base/ascii.h"
 #include "base/byte_buffer.h"
 #include "base/hash_chain.h"
+#include "openai/conversation_reader.h"
 #include "openai/prompt_size.h"
 
 namespace turnpike::openai {
@@ -102,6 +104,9 @@ BodyError wrong_type(std::string_view field, std::string_view expected) {
 struct Scan {
   Route route;
   std::string_view body;
+  bool conversations;  // read messages
+  ConversationReader reader{body};
+  bool broken_inside = false;  // a message was no JSON: they must be passed over
   BodyFacts facts = {};
   BodyError error = {};
   std::string_view growing;      // the raw value that turns extend
@@ -245,9 +250,54 @@ struct Scan {
     return true;
   }
 
+  [[nodiscard]] bool holds_messages(std::string_view field) const {
+    switch (route) {
+      case Route::chat_completions:
+      case Route::messages:
+        return field == "messages";
+      case Route::responses:
+        return field == "input";
+      default:
+        return false;
+    }
+  }
+
+  // As raw_of(), of a field that tells what the conversation is.
+  bool read_conversation(od::value& value, std::string_view field, std::string_view& raw) {
+    const bool instructs = field == "system" || field == "instructions";
+    const bool offers = field == "tools" || field == "functions";
+    const bool speaks = holds_messages(field);
+    if (!conversations || route > Route::messages || !(instructs || offers || speaks))
+      return raw_of(value, raw);
+    od::json_type type{};
+    if (const auto code = value.type().get(type)) return refuse(code);
+    const bool nested = type == od::json_type::array || type == od::json_type::object;
+    if (offers || !nested || (speaks && type == od::json_type::object)) {
+      if (!raw_of(value, raw)) return false;
+      if (offers) {
+        reader.tools(raw);
+      } else if (type == od::json_type::string) {
+        speaks ? reader.only_message(raw) : reader.only_instruction(raw);
+      }
+      return true;
+    }
+    const char* const begin = value.raw_json_token().data();
+    if (instructs) {
+      broken_inside = !reader.instructions(value);
+    } else {
+      od::array array;
+      broken_inside = value.get_array().get(array) || !reader.messages(array);
+    }
+    const char* end = nullptr;
+    broken_inside = broken_inside || value.current_location().get(end);
+    if (broken_inside) return false;
+    raw = trim_end({begin, static_cast<std::size_t>(end - begin)});
+    return true;
+  }
+
   bool read_prompt(od::value& value, std::size_t key) {
     std::string_view raw;
-    if (!raw_of(value, raw)) return false;
+    if (!read_conversation(value, kKeys[key].name, raw)) return false;
     if (raw.empty() || raw == "null") return true;
     // The order of the fields must not matter, so each is hashed under its own seed and the sum taken.
     const std::uint64_t hash = hash_prompt(raw, key + 1);
@@ -338,12 +388,32 @@ struct Scan {
            refuse(BodyError{"The body goes on after the end of its JSON object.", {}});
   }
 
+  void conclude_conversation() {
+    if (route != Route::completions) {
+      facts.conversation = reader.take();
+      return;
+    }
+    // One text, or the ids of one; a list of texts or of lists is a batch.
+    const std::size_t first = growing.find_first_not_of(" \t\r\n", 1);
+    if (first == std::string_view::npos) return;
+    const bool ids = growing.front() == '[' && is_digit(growing[first]);
+    if (growing.front() != '"' && !ids) return;
+    Conversation& found = facts.conversation;
+    found.form = Conversation::Form::text;
+    found.text_at = static_cast<std::size_t>(growing.data() - body.data());
+    found.text_size = growing.size();
+    found.token_ids = ids;
+  }
+
   bool conclude() {
     if (!has_model && requires_model(route))
       return refuse(BodyError{"'model' is missing.", "model"});
     if (facts.prompt_hash == 0 && (facts.prompt.text_bytes != 0 || facts.prompt.token_ids != 0))
       facts.prompt_hash = 1;
+    // Without its end, which moves when it grows.
+    if (!growing.empty()) growing.remove_suffix(1);
     facts.blocks = hash_blocks(growing, hash_bytes(facts.model, fixed_hash));
+    if (conversations) conclude_conversation();
     if (!facts.stream || !has_stream_options(route) || facts.include_usage) return true;
     facts.ask_for_usage = std::move(usage_edit);
     // There is at least `model` behind it, hence the comma.
@@ -365,8 +435,9 @@ BodyScanner::~BodyScanner() = default;
 BodyScanner::BodyScanner(BodyScanner&&) noexcept = default;
 BodyScanner& BodyScanner::operator=(BodyScanner&&) noexcept = default;
 
-std::expected<BodyFacts, BodyError> BodyScanner::scan(Route route, std::string_view body) {
-  Scan scan{.route = route, .body = body};
+std::expected<BodyFacts, BodyError> BodyScanner::scan(Route route, std::string_view body,
+                                                      bool conversations) {
+  Scan scan{.route = route, .body = body, .conversations = conversations};
   od::document document;
   const simdjson::padded_string_view padded(body.data(), body.size(),
                                             body.size() + simdjson::SIMDJSON_PADDING);
@@ -375,6 +446,8 @@ std::expected<BodyFacts, BodyError> BodyScanner::scan(Route route, std::string_v
                                               : scan.refuse(code);
   // The parser's index is four bytes for each byte of the largest body it has seen.
   if (state_->parser.capacity() > kKeepParser) state_->parser = od::parser();
+  // What is wrong inside a message is the engine's to refuse.
+  if (!good && scan.broken_inside) return this->scan(route, body, false);
   if (!good) return std::unexpected(std::move(scan.error));
   return std::move(scan.facts);
 }

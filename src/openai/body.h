@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/units.h"
+#include "openai/conversation.h"
 #include "openai/route.h"
 #include "openai/splice.h"
 
@@ -54,6 +55,7 @@ struct BodyFacts {
   // The prompt as chained hashes of its blocks of 1 KiB of raw JSON, from the beginning: equal hashes mean equal prefixes. Tools and
   // the model are mixed into the first. What is left behind the last whole block has none. At most kMaxBlocks.
   std::vector<std::uint64_t> blocks;
+  Conversation conversation;
   // The raw value of `model`, with its quotes: where an alias is put in.
   std::size_t model_at = 0;
   std::size_t model_size = 0;
@@ -78,7 +80,9 @@ class BodyScanner {
   BodyScanner& operator=(BodyScanner&&) noexcept;
 
   // ByteBuffer::kPadding bytes behind `body` must be readable; ByteBuffer sees to it.
-  std::expected<BodyFacts, BodyError> scan(Route route, std::string_view body);
+  // Without `conversations` their messages are passed over, and BodyFacts::conversation is left empty.
+  std::expected<BodyFacts, BodyError> scan(Route route, std::string_view body,
+                                           bool conversations = true);
 
  private:
   struct State;

@@ -29,6 +29,7 @@ struct SessionRules {
   std::vector<std::string> headers = {"x-session-id"};  // tried first, in this order
   bool well_known_headers = true;  // then those of known clients and any x-*-session-id
   bool body_fields = true;         // then the body
+  bool prompt = true;              // then the conversation that the prompt continues
 };
 
 inline constexpr std::size_t kMaxSessionId = 256;

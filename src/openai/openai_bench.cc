@@ -30,14 +30,18 @@ ByteBuffer conversation(std::size_t size) {
   return buffer;
 }
 
+// The second argument: whether messages are read to recognise conversations.
 void BM_ScanBody(benchmark::State& state) {
   const ByteBuffer body = conversation(static_cast<std::size_t>(state.range(0)));
   BodyScanner scanner;
-  for (auto _ : state) benchmark::DoNotOptimize(scanner.scan(Route::chat_completions, body.view()));
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(
+        scanner.scan(Route::chat_completions, body.view(), state.range(1) != 0));
+  }
   state.SetBytesProcessed(static_cast<std::int64_t>(body.size()) *
                           static_cast<std::int64_t>(state.iterations()));
 }
-BENCHMARK(BM_ScanBody)->Arg(1 << 10)->Arg(8 << 10)->Arg(64 << 10)->Arg(1 << 20);
+BENCHMARK(BM_ScanBody)->ArgsProduct({{1 << 10, 8 << 10, 64 << 10, 1 << 20}, {0, 1}});
 
 void BM_StreamEvent(benchmark::State& state) {
   const std::string_view first = R"({"choices":[{"index":0,"delta":{"content":"V"}}]})";

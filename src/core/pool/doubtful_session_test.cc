@@ -84,5 +84,23 @@ TEST(DoubtfulSession, ASureIdIsTrackedAtOnce) {
   EXPECT_EQ(pool.view().sessions_tracked, 1U);
 }
 
+// A branch of a conversation goes where that one's context is, and counts for itself.
+TEST(SessionWithAParent, BeginsAtItsParentsEndpoint) {
+  PoolParams params = *preset("session-boost");
+  params.placement.scorers = {{core::Scorer::session, 1.0}};
+  PoolUnderTest pool(params);
+  for (unsigned id = 1; id <= 4; ++id) pool.endpoint(id);
+  for (unsigned root = 100; root <= 900; root += 100) {
+    pool.turn(root, root);
+    const EndpointId home = pool.dispatch(root).endpoint;
+    pool.submit(root + 1, Wish{.session = root + 1, .parent = root});
+    EXPECT_EQ(pool.dispatch(root + 1).endpoint, home);
+    pool.settle(root + 1);
+    EXPECT_EQ(pool.pool.session(SessionKey(root + 1), pool.now)->turns, 1U);
+  }
+  pool.submit(5, Wish{.session = 5, .parent = 6});  // a parent that nobody knows
+  EXPECT_FALSE(pool.dispatch(5).endpoint.is_none());
+}
+
 }  // namespace
 }  // namespace turnpike::core

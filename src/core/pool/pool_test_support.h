@@ -37,6 +37,7 @@ class PoolUnderTest {
     int priority = 0;
     std::vector<std::uint64_t> blocks = {};
     bool doubtful = false;  // the session's id
+    unsigned parent = 0;    // a session; 0: none
   };
 
   void endpoint(unsigned id, std::vector<unsigned> models = {1}, int slots = 0) {
@@ -59,6 +60,7 @@ class PoolUnderTest {
                  .prompt_hash = wish.prompt_hash,
                  .streaming = wish.streaming,
                  .priority = wish.priority,
+                 .parent = wish.parent == 0 ? SessionKey::none() : SessionKey(wish.parent),
                  .blocks = wish.blocks},
                 now);
     look();

@@ -29,6 +29,11 @@ Request& Pool::State::create(const Submission& submission, TimePoint now) {
 void Pool::State::recognise(Session& session, const Submission& submission, TimePoint now) {
   const bool was_doubted = session.seen && !session.confirmed;
   session.confirmed = session.confirmed || session.seen || !submission.doubtful_session;
+  if (!session.seen && submission.parent) {
+    // What it shares with the session that it comes from is most likely where that one's context was built.
+    const Session* const parent = sessions.find(submission.parent);
+    if (parent != nullptr) session.endpoint = parent->endpoint;
+  }
   session.seen = true;
   if (!was_doubted || session.turns == 0) return;
   const Duration ttl = params.order.boost.ttl;
