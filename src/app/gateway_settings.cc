@@ -39,10 +39,13 @@ gateway::Settings gateway_settings(const config::Config& config) {
   }
   s.pool = config::pool_params(config);
 
-  s.sessions.headers = config.session.headers;
-  s.sessions.well_known_headers = config.session.well_known_headers;
-  s.sessions.body_fields = config.session.body_fields;
-  s.sessions.prompt = config.session.prompt;
+  s.sessions.sources.clear();
+  for (const std::string& name : config.session.headers)
+    s.sessions.sources.push_back({openai::SessionSource::Kind::header, name});
+  for (const std::string& text : config.session.sources) {
+    if (auto source = openai::parse_session_source(text))  // it has been checked
+      s.sessions.sources.push_back(*std::move(source));
+  }
   s.hash_seed = hash_seed(config.session.hash_key);
   s.response_headers = config.response_headers;
 

@@ -76,6 +76,22 @@ std::string check_header_name(std::string_view name) {
   return good ? "" : fmt::format("'{}' is not the name of a header", name);
 }
 
+std::string check_session_source(std::string_view source) {
+  for (const std::string_view whole : {"headers", "body", "prompt"}) {
+    if (source == whole) return "";
+  }
+  if (source.starts_with("header:")) return check_header_name(source.substr(7));
+  for (const std::string_view kind : {"query:", "cookie:", "jwt:", "body:"}) {
+    if (source.starts_with(kind) && source.size() > kind.size() &&
+        std::ranges::all_of(source, is_visible))
+      return "";
+  }
+  return fmt::format(
+      "'{}' is none of header:NAME, query:NAME, cookie:NAME, jwt:CLAIM, body:FIELD, headers, body, "
+      "prompt",
+      source);
+}
+
 std::string check_path(std::string_view path) {
   const bool good = path.starts_with('/') && std::ranges::all_of(path, is_visible);
   return good ? "" : fmt::format("'{}' is not a path such as /metrics", path);

@@ -12,6 +12,8 @@ std::string check_listen_address(std::string_view text);
 std::string check_backend_url(std::string_view url);
 // What an HTTP header may be called.
 std::string check_header_name(std::string_view name);
+// "header:NAME", ..., "prompt"
+std::string check_session_source(std::string_view source);
 // "/metrics"
 std::string check_path(std::string_view path);
 // Visible ASCII: safe in headers, logs and labels.

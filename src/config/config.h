@@ -30,10 +30,8 @@ struct Backend {
 };
 
 struct SessionConfig {
-  std::vector<std::string> headers = {"X-Session-ID"};
-  bool well_known_headers = true;
-  bool body_fields = true;
-  bool prompt = true;
+  std::vector<std::string> headers = {"X-Session-ID"};  // tried before all sources
+  std::vector<std::string> sources = {"headers", "body", "prompt"};
   std::string hash_key;  // secret; empty: drawn at the start
 
   friend bool operator==(const SessionConfig&, const SessionConfig&) = default;

@@ -170,12 +170,14 @@ std::vector<Key> describe(Config& c) {
        .target = &c.session.headers,
        .doc = "Headers that name a session, tried in this order before everything else.",
        .check = check_header_name},
-      {"session.well_known_headers", &c.session.well_known_headers,
-       "Also take the id from headers that known clients send."},
-      {"session.body_fields", &c.session.body_fields,
-       "Also take the id from fields of the body (`metadata.session_id`, `conversation_id`, ...)."},
-      {"session.prompt", &c.session.prompt,
-       "Without any id: recognise the next turn of a conversation by its messages."},
+      {.path = "session.sources",
+       .target = &c.session.sources,
+       .doc =
+           "Where else a session's id is looked for, in this order: `header:NAME`, `query:NAME`, "
+           "`cookie:NAME`, `jwt:CLAIM` (of an unverified bearer token), `body:FIELD` or "
+           "`body:FIELD.INNER`, `headers` (those of known clients), `body` (the fields of known "
+           "clients), `prompt` (the conversation that the messages continue).",
+       .check = check_session_source},
       {.path = "session.hash_key",
        .target = &c.session.hash_key,
        .doc = "Keys the hashes of ids and of API keys in logs; empty: a new one at every start.",

@@ -40,7 +40,7 @@ response_headers: false
 backends:
   - http://10.0.0.1:8000/
   - {url: "http://engine-2:8000/base", name: two, models: [a, b], slots: 64, capacity: 500000, api_key: sk-1}
-session: {headers: [X-Chat, X-Session-ID], well_known_headers: false}
+session: {headers: [X-Chat, X-Session-ID], sources: ["query:chat", prompt]}
 limits: {body: 1MiB, queued_requests: 7}
 timeouts: {connect: 250ms, queue: off, first_byte: 1m30s}
 access_log: {format: json, output: /var/log/t.log}

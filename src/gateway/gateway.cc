@@ -21,7 +21,7 @@ Gateway::Gateway(net::Reactor& control, const Clock& clock, Settings settings,
                       .settings = settings_,
                       .access_log = access_log,
                       .recent = recent_,
-                      .conversations = settings_.sessions.prompt ? &conversations_ : nullptr,
+                      .conversations = settings_.sessions.uses_prompt() ? &conversations_ : nullptr,
                       .log = log_,
                       .drained = [this] { control_.post([this] { worker_drained(); }); }};
   for (int i = 0; i < settings_.workers; ++i) {

@@ -146,11 +146,11 @@ void write_endpoints(TextWriter& out, const std::vector<core::EndpointView>& end
   using Level = std::optional<double>;
   using Count = std::optional<std::uint64_t>;
   const auto level = [&](std::string_view name, std::string_view help,
-                         std::function<Level(const View&)> value) {
+                         const std::function<Level(const View&)>& value) {
     each(name, Type::gauge, help, value);
   };
   const auto count = [&](std::string_view name, std::string_view help,
-                         std::function<Count(const View&)> value) {
+                         const std::function<Count(const View&)>& value) {
     each(name, Type::counter, help, value);
   };
   const auto of_tokens = [](std::optional<TokenCount> tokens) {

@@ -66,13 +66,15 @@ RequestLife::Step RequestLife::refuse(const core::Rejection& rejection) {
 void RequestLife::write_response_head(http::Framing framing) {
   const std::string queued = std::to_string(
       std::chrono::duration_cast<std::chrono::milliseconds>(dispatch_.waited).count());
-  absl::InlinedVector<http::Field, 4> extra = {
+  absl::InlinedVector<http::Field, 5> extra = {
       {"x-request-id", request_id_, http::FieldKind::end_to_end}};
   if (worker_.settings().response_headers) {
     extra.push_back({"x-turnpike-endpoint", endpoint_->name, http::FieldKind::control});
     extra.push_back({"x-turnpike-queue-ms", queued, http::FieldKind::control});
     extra.push_back(
         {"x-turnpike-decision", core::to_string(dispatch_.why), http::FieldKind::control});
+    if (!session_from_.empty())
+      extra.push_back({"x-turnpike-session-from", session_from_, http::FieldKind::control});
   }
   http::ClientResponse response;
   response.framing = framing;
@@ -112,6 +114,7 @@ void RequestLife::report() {
   line.request_id = request_id_;
   if (!id_.is_none()) line.tenant = tenant_.key;
   line.session = session_;
+  line.session_from = session_from_;
   line.method = method_;
   line.path = path_;
   line.model = facts_.model;

@@ -116,10 +116,13 @@ std::string RequestLife::unknown_model(std::string_view name) {
 }
 
 RequestLife::Step RequestLife::understand() {
+  const Settings& settings = worker_.settings();
+  const bool reads_messages =
+      worker_.shared().conversations != nullptr && may_ask_prompt(head_, settings.sessions);
   const http::Field* const type = head_.find("content-type");
   auto facts = type != nullptr && openai::is_form(type->value)
                    ? openai::scan_form(type->value, body_.view())
-                   : worker_.scanner().scan(route_, body_.view());
+                   : worker_.scanner().scan(route_, body_.view(), reads_messages);
   if (!facts) return refuse(openai::Trouble::bad_body, facts.error().message, facts.error().param);
   facts_ = std::move(*facts);
 
@@ -142,26 +145,40 @@ RequestLife::Step RequestLife::understand() {
   }
   model_ = model->second;
 
-  const Settings& settings = worker_.settings();
   tenant_ = openai::find_tenant(head_, facts_, settings.hash_seed);
-  if (const auto session = openai::find_session(head_, facts_, settings.sessions)) {
-    session_ = openai::session_key(*session, tenant_.key, facts_.model, settings.hash_seed);
-    session_is_doubtful_ = session->doubtful;
-  } else if (Conversations* const known = worker_.shared().conversations) {
-    conversation_ = known->begin(tenant_, facts_, body_.view());
-    if (conversation_) {
-      session_ = conversation_.turn().session;
-      parent_ = conversation_.turn().parent;
-      session_is_doubtful_ = conversation_.turn().doubtful;
-    }
-  }
-  facts_.conversation = {};
+  find_session();
   upstream_body_.emplace(body_.view());
   if (facts_.ask_for_usage) {
     hide_usage_ = true;
     upstream_body_->add(*std::move(facts_.ask_for_usage));
   }
   return Step::next;
+}
+
+void RequestLife::find_session() {
+  const Settings& settings = worker_.settings();
+  auto found = openai::find_session(head_, facts_, settings.sessions);
+  Conversations* const known = worker_.shared().conversations;
+  if (!found && known != nullptr) {
+    conversation_ = known->begin(tenant_, facts_, body_.view());
+    if (conversation_) {
+      session_ = conversation_.turn().session;
+      parent_ = conversation_.turn().parent;
+      session_is_doubtful_ = conversation_.turn().doubtful;
+      session_from_ = fmt::format("prompt:{}", to_string(conversation_.turn().how));
+    }
+  }
+  facts_.conversation = {};
+  if (conversation_) return;
+  if (!found)
+    found = openai::find_session(head_, facts_, settings.sessions, openai::Sources::behind_prompt);
+  if (!found) return;
+  const auto& model = facts_.model;
+  session_ = openai::session_key(*found, tenant_.key, model, settings.hash_seed);
+  parent_ = openai::parent_key(*found, tenant_.key, model, settings.hash_seed);
+  session_is_doubtful_ = found->doubtful;
+  session_from_ = std::move(found->from);
+  session_is_final_ = openai::ends_session(head_);
 }
 
 void RequestLife::submit() {
@@ -391,6 +408,11 @@ net::Task<RequestLife::Step> RequestLife::relay() {
 net::Task<bool> RequestLife::settle() {
   if (!record_.status && own_answer_.empty()) co_return false;  // no request ever came
   ticket_.settle(settlement_);
+  if (session_is_final_ && session_ && record_.dispatched != TimePoint{}) {
+    worker_.shared().owner.run([model = model_, session = session_](Pools& pools, TimePoint at) {
+      if (core::Pool* const pool = pools.of_model(model)) pool->end_session(session, at);
+    });
+  }
   if (!own_answer_.empty() && !left()) {
     record_.answered = true;
     if (!co_await client_.write(own_answer_)) keep_client_ = false;

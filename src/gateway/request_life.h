@@ -55,6 +55,7 @@ class RequestLife {
   net::Task<Step> receive();
   Step answer_locally();
   Step understand();
+  void find_session();
   void submit();
   net::Task<Step> wait();
   Step decided();
@@ -104,7 +105,9 @@ class RequestLife {
   ModelId model_;
   SessionKey session_;
   SessionKey parent_;
+  std::string session_from_;  // the source of its id
   bool session_is_doubtful_ = false;
+  bool session_is_final_ = false;
   ConversationTurn conversation_;
   openai::Tenant tenant_;
 

@@ -42,7 +42,8 @@ Worker::Worker(int index, const Shared& shared, WorkerMetrics& metrics)
       background_(reactor_),
       ending_(reactor_),
       alarm_(shared.owner),
-      random_(shared.settings.hash_seed.value + static_cast<std::uint64_t>(index)) {
+      random_(shared.settings.hash_seed.value + static_cast<std::uint64_t>(index)),
+      scanner_(shared.settings.sessions.body_fields()) {
   upstreams_ = std::make_unique<net::ConnectionPool>(reactor_, background_, pool_limits_);
   reactor_.on_task_failure = [this](std::exception_ptr failure) {
     try {

@@ -1,5 +1,6 @@
 #include "openai/body.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -89,6 +90,25 @@ bool at_end(od::document& document) {
   return document.current_location().get(location) != simdjson::SUCCESS;
 }
 
+// {"session_id":"..."} or user_..._session_...; empty if it is neither.
+std::string session_in_user_id(std::string_view text) {
+  if (text.front() == '{') {
+    constexpr std::string_view kKey = "\"session_id\"";
+    std::size_t at = text.find(kKey);
+    if (at == std::string_view::npos) return {};
+    at = text.find_first_not_of(" \t\r\n:", at + kKey.size());
+    if (at == std::string_view::npos || text[at] != '"') return {};
+    const std::size_t end = text.find('"', at + 1);
+    return end == std::string_view::npos ? std::string()
+                                         : std::string(text.substr(at + 1, end - at - 1));
+  }
+  constexpr std::string_view kMark = "_session_";
+  const std::size_t at = text.rfind(kMark);
+  return text.starts_with("user_") && at != std::string_view::npos
+             ? std::string(text.substr(at + kMark.size()))
+             : std::string();
+}
+
 BodyError not_json(simdjson::error_code error) {
   if (error == simdjson::UTF8_ERROR) return {"The body is not valid UTF-8.", {}};
   if (error == simdjson::EMPTY) return {"The body is empty; a JSON object was expected.", {}};
@@ -104,7 +124,8 @@ BodyError wrong_type(std::string_view field, std::string_view expected) {
 struct Scan {
   Route route;
   std::string_view body;
-  bool conversations;  // read messages
+  bool conversations;                      // read messages
+  const std::vector<std::string>& fields;  // to be read, too
   ConversationReader reader{body};
   bool broken_inside = false;  // a message was no JSON: they must be passed over
   BodyFacts facts = {};
@@ -223,8 +244,65 @@ struct Scan {
       if (const auto code = std::move(entry).get(field)) return refuse(code);
       std::string_view name;
       if (const auto code = field.unescaped_key().get(name)) return refuse(code);
-      if (name == "session_id" && !read_session(field.value(), BodySession::metadata_session_id))
+      od::value inner = field.value();
+      if (!fields.empty()) read_named("metadata", name, inner);
+      if (name == "session_id" && !read_session(inner, BodySession::metadata_session_id))
         return false;
+      if (name == "user_id" && !read_user_id(inner)) return false;
+    }
+    return true;
+  }
+
+  // Clients of Anthropic's API put a session in here, as JSON or behind "_session_"; else it is only somebody.
+  bool read_user_id(od::value& value) {
+    std::string text;
+    bool is_string = false;
+    if (!string_of(value, text, is_string)) return false;
+    if (!is_string || text.empty()) return true;
+    const std::string session = session_in_user_id(text);
+    if (session.empty()) {
+      if (route == Route::messages && facts.user.empty()) facts.user = std::move(text);
+    } else if (facts.session_field == BodySession::none ||
+               BodySession::metadata_user_id < facts.session_field) {
+      facts.session = session;
+      facts.session_field = BodySession::metadata_user_id;
+    }
+    return true;
+  }
+
+  // Keeps a string that was asked for; consumes nothing.
+  void read_named(std::string_view outer, std::string_view name, od::value& value) {
+    for (const std::string& wanted : fields) {
+      const bool is_it = outer.empty() ? wanted == name
+                                       : wanted.size() == outer.size() + 1 + name.size() &&
+                                             wanted.starts_with(outer) &&
+                                             wanted[outer.size()] == '.' && wanted.ends_with(name);
+      if (!is_it) continue;
+      const std::string_view raw = trim_end(value.raw_json_token());
+      if (raw.size() > 2 && raw.front() == '"' && raw.find('\\') == std::string_view::npos)
+        facts.fields.push_back({wanted, std::string(raw.substr(1, raw.size() - 2))});
+    }
+  }
+
+  // A field of which only strings within it are wanted.
+  bool read_outer(std::string_view name, od::value& value) {
+    read_named({}, name, value);
+    od::json_type type{};
+    if (const auto code = value.type().get(type)) return refuse(code);
+    if (type != od::json_type::object) return true;
+    const bool wanted = std::ranges::any_of(fields, [name](const std::string& field) {
+      return field.size() > name.size() && field.starts_with(name) && field[name.size()] == '.';
+    });
+    od::object object;
+    if (!wanted) return true;
+    if (const auto code = value.get_object().get(object)) return refuse(code);
+    for (auto entry : object) {
+      od::field field;
+      if (const auto code = std::move(entry).get(field)) return refuse(code);
+      std::string_view inner;
+      if (!key_of(field, inner)) return false;
+      od::value inside = field.value();
+      read_named(name, inner, inside);
     }
     return true;
   }
@@ -320,6 +398,7 @@ struct Scan {
 
   bool read_field(od::field& field, std::size_t key) {
     od::value value = field.value();
+    if (!fields.empty()) read_named({}, kKeys[key].name, value);
     switch (kKeys[key].key) {
       case Key::model:
         return read_model(value);
@@ -375,7 +454,11 @@ struct Scan {
       std::string_view name;
       if (!key_of(field, name)) return false;
       const std::size_t key = find_key(name);
-      if (key == kKeys.size()) continue;
+      if (key == kKeys.size()) {
+        od::value value = field.value();
+        if (!fields.empty() && !read_outer(name, value)) return false;
+        continue;
+      }
       if (seen[key]) {
         const std::string_view twice = kKeys[key].name;
         return refuse(
@@ -428,16 +511,19 @@ struct Scan {
 
 struct BodyScanner::State {
   od::parser parser;
+  std::vector<std::string> fields;
 };
 
-BodyScanner::BodyScanner() : state_(std::make_unique<State>()) {}
+BodyScanner::BodyScanner(std::vector<std::string> fields) : state_(std::make_unique<State>()) {
+  state_->fields = std::move(fields);
+}
 BodyScanner::~BodyScanner() = default;
 BodyScanner::BodyScanner(BodyScanner&&) noexcept = default;
 BodyScanner& BodyScanner::operator=(BodyScanner&&) noexcept = default;
 
 std::expected<BodyFacts, BodyError> BodyScanner::scan(Route route, std::string_view body,
                                                       bool conversations) {
-  Scan scan{.route = route, .body = body, .conversations = conversations};
+  Scan scan{.route = route, .body = body, .conversations = conversations, .fields = state_->fields};
   od::document document;
   const simdjson::padded_string_view padded(body.data(), body.size(),
                                             body.size() + simdjson::SIMDJSON_PADDING);

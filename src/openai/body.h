@@ -33,7 +33,14 @@ enum class BodySession : std::uint8_t {
   metadata_session_id,
   session_id,
   conversation_id,
+  metadata_user_id,  // of Anthropic's clients, where it carries a session
   prompt_cache_key
+};
+
+// A field that a scanner was told to look for.
+struct NamedField {
+  std::string name;  // of the top level, or FIELD.INNER
+  std::string value;
 };
 
 inline constexpr std::size_t kBlockBytes = 1024;
@@ -44,10 +51,11 @@ struct BodyFacts {
   std::string model;  // unescaped; empty only where the route does not require it
   bool stream = false;
   bool include_usage = false;  // the client asked for usage in the stream
-  std::string user;            // `user` or `safety_identifier`
+  std::string user;  // `user`, `safety_identifier`, or a metadata.user_id without a session
   std::string
       session;  // of the first of these that is a non-empty string, in the order of BodySession
   BodySession session_field = BodySession::none;
+  std::vector<NamedField> fields;  // of those that were asked for, what is a string
   PromptSize prompt;
   // Of the prompt's raw bytes; never 0 if there is a prompt. Beyond 64 KiB only the first and last 32 KiB of each field and its
   // length are hashed: enough to recognise a client's retry of the very same request.
@@ -74,7 +82,8 @@ struct BodyError {
 // to refuse. One per thread; it keeps working memory of a few bytes for each byte of the largest body up to 1 MiB.
 class BodyScanner {
  public:
-  BodyScanner();
+  // `fields`: read, too; see NamedField. Strings with escapes count as absent.
+  explicit BodyScanner(std::vector<std::string> fields = {});
   ~BodyScanner();
   BodyScanner(BodyScanner&&) noexcept;
   BodyScanner& operator=(BodyScanner&&) noexcept;

@@ -322,5 +322,33 @@ TEST(BodyBlocks, AShortPromptHasNoneAndALongOneABound) {
   EXPECT_EQ(most.size(), kMaxBlocks);
 }
 
+TEST(BodyIds, AUserIdOfAnthropicsClientsMayCarryASession) {
+  const auto found = [](std::string_view metadata) {
+    return facts(R"({"model":"m","metadata":{"user_id":")" + std::string(metadata) + "\"}}",
+                 Route::messages);
+  };
+  const BodyFacts plain = found("user_1a2b_account_3c_session_4d5e");
+  EXPECT_EQ(plain.session, "4d5e");
+  EXPECT_EQ(plain.session_field, BodySession::metadata_user_id);
+  EXPECT_EQ(found(R"({\"device_id\":\"d\",\"session_id\":\"4d5e\"})").session, "4d5e");
+  const BodyFacts opaque = found("somebody");
+  EXPECT_EQ(opaque.session, "");
+  EXPECT_EQ(opaque.user, "somebody");
+  EXPECT_EQ(found(R"({\"session_id\":7})").session, "");
+}
+
+TEST(BodyIds, FieldsThatWereAskedFor) {
+  BodyScanner scanner({"chat", "metadata.thread", "extra.id", "user"});
+  ByteBuffer body;
+  body.append(
+      R"({"chat":"c","model":"m","metadata":{"thread":"t","x":1},"extra":{"id":"e"},"user":"u","other":{"id":"no"}})");
+  const auto found = scanner.scan(Route::chat_completions, body.view());
+  ASSERT_TRUE(found);
+  std::string all;
+  for (const NamedField& field : found->fields) all += field.name + "=" + field.value + " ";
+  EXPECT_EQ(all, "chat=c metadata.thread=t extra.id=e user=u ");
+  EXPECT_EQ(found->user, "u");
+}
+
 }  // namespace
 }  // namespace turnpike::openai

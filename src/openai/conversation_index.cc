@@ -96,10 +96,13 @@ std::optional<ConversationIndex::Turn> ConversationIndex::begin(
     if (!match.again && ++known_[turn.number].turns == 1)
       went_on_[known_[turn.number].offers_tools ? 1 : 0] += 1;
   } else {
-    if (match.beside != 0) {
-      if (end.has_history) turn.parent = known_[match.beside].session;
-    } else if (end.has_history && !match.ambiguous) {
-      turn.parent = parent_of(end);
+    Number parent = 0;
+    if (end.has_history && !match.ambiguous)
+      parent = match.beside != 0 ? match.beside : parent_of(end);
+    SessionKey family;
+    if (parent != 0) {
+      turn.parent = known_[parent].session;
+      family = known_[parent].family;
     }
     turn.number = make(now);
     if (turn.number == 0) {
@@ -110,8 +113,10 @@ std::optional<ConversationIndex::Turn> ConversationIndex::begin(
     if (match.ambiguous) ++counters_.ambiguous;
     Known& made = known_[turn.number];
     made.offers_tools = end.offers_tools;
+    made.family = family ? family : made.session;
     const std::size_t kind = end.offers_tools ? 1 : 0;
-    if ((began_[kind] += 1) > kHalveAt) {
+    began_[kind] += 1;
+    if (began_[kind] > kHalveAt) {
       began_[kind] /= 2;
       went_on_[kind] /= 2;
     }
@@ -158,7 +163,6 @@ ConversationIndex::Match ConversationIndex::find_messages(std::uint64_t scope,
     Shown shown{.sign = {},
                 .answered = mark.answered,
                 .last = i == marks.size() && !mark.answered,
-                .has_history = mark.has_history,
                 .enough = true,
                 .strict = popular};
     const std::uint64_t exactly = key_of(keys.exact, mark.exact);
@@ -192,7 +196,6 @@ ConversationIndex::Match ConversationIndex::find_text(std::uint64_t scope,
       Shown shown{.sign = {},
                   .answered = true,
                   .last = behind.empty(),
-                  .has_history = false,
                   .enough = end >= kEnoughText,
                   .strict = true};
       if (!token_ids) shown.sign.take(behind.substr(0, kAnswerWithin));
@@ -217,7 +220,7 @@ bool ConversationIndex::choose(Way way, std::uint64_t key, const Shown& shown, M
       // The very prompt again.
       if (known.in_flight > 0) {
         match.beside = number;
-      } else if (!known.answered || shown.has_history || known.turns > 0) {
+      } else if (!known.answered || known.turns > 0) {
         match = {.number = number, .again = true};
         return true;
       }
@@ -244,11 +247,16 @@ bool ConversationIndex::choose(Way way, std::uint64_t key, const Shown& shown, M
   return false;
 }
 
-SessionKey ConversationIndex::parent_of(const End& end) const {
+ConversationIndex::Number ConversationIndex::parent_of(const End& end) const {
   const auto found = newest_[root].find(end.keys[root]);
-  if (end.keys[root] == 0 || found == newest_[root].end()) return {};
-  const Known& known = known_[found->second];
-  return known.next[root] == 0 ? known.session : SessionKey();  // of several, who knows which
+  if (end.keys[root] == 0 || found == newest_[root].end()) return 0;
+  const Known& newest = known_[found->second];
+  int looked = 0;
+  for (Number number = newest.next[root]; number != 0; number = known_[number].next[root]) {
+    // Of several that have nothing to do with each other, who knows which.
+    if (known_[number].family != newest.family || ++looked > kEquals) return 0;
+  }
+  return found->second;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

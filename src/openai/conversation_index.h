@@ -82,6 +82,7 @@ class ConversationIndex {
 
   struct Known {
     SessionKey session;
+    SessionKey family;                        // the first of its parents, or itself
     std::array<std::uint64_t, kWays> keys{};  // 0: cannot be found this way
     std::array<Number, kWays> next{};         // older ones with the same key
     std::array<Number, kWays> previous{};
@@ -114,10 +115,9 @@ class ConversationIndex {
   struct Shown {
     AnswerSign sign;
     bool answered = false;
-    bool last = false;         // the prompt ends here
-    bool has_history = false;  // the model has spoken before it
-    bool enough = false;       // so long that nobody else has it by chance
-    bool strict = false;       // nothing may speak against it
+    bool last = false;    // the prompt ends here
+    bool enough = false;  // so long that nobody else has it by chance
+    bool strict = false;  // nothing may speak against it
   };
 
   Match find_messages(std::uint64_t scope, const Conversation& prompt, std::string_view body);
@@ -125,7 +125,7 @@ class ConversationIndex {
                   bool token_ids);
   // Of those with this key, the one that is meant; changes `match` if there is one, or if several could be.
   bool choose(Way way, std::uint64_t key, const Shown& shown, Match& match) const;
-  [[nodiscard]] SessionKey parent_of(const End& end) const;
+  [[nodiscard]] Number parent_of(const End& end) const;
   Number make(TimePoint now);
   void move_to(Number number, const End& end);
   void put(Number number, Way way, std::uint64_t key);

@@ -17,7 +17,7 @@ using How = ConversationIndex::How;
 // An index, asked as a gateway asks it.
 struct Known {
   ConversationIndex index{ConversationLimits{.conversations = 8, .idle = std::chrono::hours(1)}, 7};
-  BodyScanner scanner = {};
+  BodyScanner scanner{};
   TimePoint now = {};
   std::uint64_t scope = 1;
 
@@ -144,11 +144,18 @@ TEST(ConversationIndex, ParallelAttemptsAreConversationsBesideEachOther) {
 
 TEST(ConversationIndex, ALaterTurnAgainIsTheSameConversation) {
   Known known;
-  const auto first = known.turn(talk({"a", "b", "c"}), "d");
+  const auto first = known.turn(talk({"a"}), "b");
+  known.turn(talk({"a", "b", "c"}), "d");
   const auto again = known.turn(talk({"a", "b", "c"}), "e");
   EXPECT_EQ(again.session, first.session);
   EXPECT_EQ(again.how, How::repeated);
   EXPECT_EQ(known.turn(talk({"a", "b", "c", "e", "f"})).session, first.session);
+}
+
+TEST(ConversationIndex, ExamplesInAPromptAreNoEarlierTurns) {
+  Known known;
+  const auto first = known.turn(talk({"example", "answer", "question"}), "d");
+  EXPECT_NE(known.turn(talk({"example", "answer", "question"}), "d").session, first.session);
 }
 
 TEST(ConversationIndex, AnEditedHistoryIsABranchWithAParent) {

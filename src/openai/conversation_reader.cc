@@ -256,7 +256,7 @@ void ConversationReader::add(const Content& content) {
       PromptMark& before = found_.marks.back();
       before.answered = true;
       if (before.call == 0) before.call = content.call;
-      const bool is_text = !content.text.empty() && !content.reasoning && content.call == 0;
+      const bool is_text = !content.text.empty() && !content.reasoning;
       const auto at = static_cast<std::size_t>(content.text.data() - body_.data());
       if (before.answer_size == 0 && is_text && at <= std::numeric_limits<std::uint32_t>::max()) {
         before.answer_at = static_cast<std::uint32_t>(at);

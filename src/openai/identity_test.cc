@@ -19,12 +19,13 @@ http::RequestHead head_of(const std::string& fields) {
 }
 
 std::string session_of(const std::string& fields, const SessionRules& rules = {},
-                       const BodyFacts& body = {}) {
-  const http::RequestHead head = head_of(fields);
+                       const BodyFacts& body = {}, std::string_view target = "/") {
+  http::RequestHead head = head_of(fields);
+  head.target = target;
   const auto session = find_session(head, body, rules);
   if (!session) return "none";
-  return std::string(session->id) +
-         (session->child.empty() ? "" : "/" + std::string(session->child)) +
+  return session->id + (session->child.empty() ? "" : "/" + session->child) +
+         (session->parent.empty() ? "" : " from " + session->parent) +
          (session->doubtful ? "?" : "");
 }
 
@@ -67,11 +68,77 @@ TEST(FindSession, FirstMatchWins) {
   EXPECT_EQ(session_of("", {}, body), "body?");
 }
 
+using Kind = SessionSource::Kind;
+
 TEST(FindSession, AnotherConfiguredHeaderIsHonoured) {
-  const SessionRules rules{.headers = {"Chat", "Other"}};
+  const SessionRules rules{
+      .sources = {{Kind::header, "Chat"}, {Kind::header, "Other"}, {Kind::clients, {}}}};
   EXPECT_EQ(session_of("other: b\r\nCHAT: a\r\n", rules), "a");
   EXPECT_EQ(session_of("other: b\r\n", rules), "b");
   EXPECT_EQ(session_of("x-session-id: c\r\n", rules), "c") << "still a session's id by its name";
+}
+
+TEST(FindSession, SourcesAreTriedInTheirOrder) {
+  SessionRules rules{.sources = {{Kind::query, "chat"},
+                                 {Kind::cookie, "sid"},
+                                 {Kind::jwt, "sid"},
+                                 {Kind::body, "metadata.thread"},
+                                 {Kind::header, "x-a"}}};
+  BodyFacts body;
+  EXPECT_EQ(session_of("x-a: a\r\n", rules, body), "a");
+  body.fields = {{"metadata.thread", "b"}};
+  EXPECT_EQ(session_of("x-a: a\r\n", rules, body), "b");
+  // {"sub":"u","sid":"j-1"}
+  const std::string token = "Authorization: Bearer x.eyJzdWIiOiJ1Iiwic2lkIjoiai0xIn0.y\r\n";
+  EXPECT_EQ(session_of(token + "x-a: a\r\n", rules, body), "j-1");
+  EXPECT_EQ(session_of("Cookie: a=b; sid=\"c\"; d=e\r\n" + token, rules, body), "c");
+  EXPECT_EQ(session_of("Cookie: sid=c\r\n", rules, body, "/?a=b&chat=q%201"), "q 1");
+  rules.sources = {{Kind::body, "metadata.thread"}, {Kind::query, "chat"}};
+  EXPECT_EQ(session_of("", rules, body, "/?chat=q"), "b");
+}
+
+TEST(FindSession, WhatIsNoTokenHasNoClaim) {
+  const SessionRules rules{.sources = {{Kind::jwt, "sid"}}};
+  for (const std::string token :
+       {"Bearer abc", "Basic a.b.c", "Bearer a.!!.c", "Bearer ..", "Bearer a.e30.c",
+        "Bearer a.eyJzaWQiOjF9.c", "Bearer a.eyJzaWQi.c"})
+    EXPECT_EQ(session_of("Authorization: " + token + "\r\n", rules), "none") << token;
+}
+
+TEST(FindSession, ThePromptStandsWhereTheListPutsIt) {
+  const SessionRules rules{
+      .sources = {{Kind::header, "x-a"}, {Kind::prompt, {}}, {Kind::header, "x-b"}}};
+  EXPECT_EQ(session_of("x-b: b\r\n", rules), "none");
+  const auto behind = find_session(head_of("x-b: b\r\n"), {}, rules, Sources::behind_prompt);
+  ASSERT_TRUE(behind);
+  EXPECT_EQ(behind->id, "b");
+  EXPECT_EQ(behind->from, "header:x-b");
+  EXPECT_TRUE(may_ask_prompt(head_of("x-b: b\r\n"), rules));
+  EXPECT_FALSE(may_ask_prompt(head_of("x-a: a\r\n"), rules));
+  EXPECT_FALSE(may_ask_prompt(head_of(""), {.sources = {{Kind::clients, {}}}}));
+}
+
+TEST(FindSession, ParentsAndChildren) {
+  EXPECT_EQ(session_of("x-dynamo-session-id: a\r\nx-dynamo-parent-session-id: p\r\n"), "a from p");
+  EXPECT_EQ(session_of("x-dynamo-session-id: a\r\nx-dynamo-parent-session-id: a\r\n"), "a");
+  EXPECT_EQ(session_of("session-id: a\r\nthread-id: a\r\n"), "a") << "the main thread";
+  EXPECT_TRUE(ends_session(head_of("x-dynamo-session-final: True\r\n")));
+  EXPECT_FALSE(ends_session(head_of("x-dynamo-session-final: false\r\n")));
+  const SessionId child{.id = "a", .child = "c", .parent = {}, .from = {}};
+  const SessionId sibling{.id = "b", .child = {}, .parent = "a", .from = {}};
+  const SessionId a{.id = "a", .child = {}, .parent = {}, .from = {}};
+  const SessionKey key = session_key(a, TenantKey(1), "m", {1});
+  EXPECT_EQ(parent_key(child, TenantKey(1), "m", {1}), key);
+  EXPECT_EQ(parent_key(sibling, TenantKey(1), "m", {1}), key);
+  EXPECT_TRUE(parent_key(a, TenantKey(1), "m", {1}).is_none());
+}
+
+TEST(SessionSource, IsWrittenAsItIsConfigured) {
+  EXPECT_EQ(*parse_session_source("header:X-A"), (SessionSource{Kind::header, "X-A"}));
+  EXPECT_EQ(*parse_session_source("body:a.b"), (SessionSource{Kind::body, "a.b"}));
+  EXPECT_EQ(*parse_session_source("prompt"), (SessionSource{Kind::prompt, ""}));
+  for (const std::string text : {"", "header:", "headers:", "other:x", "prompt:x"})
+    EXPECT_FALSE(parse_session_source(text)) << text;
 }
 
 TEST(FindSession, OddIdsCountAsAbsent) {
@@ -88,8 +155,8 @@ TEST(FindSession, OddIdsCountAsAbsent) {
 }
 
 TEST(SessionKey, IsScopedByTenantAndModel) {
-  const SessionId a{.id = "a", .child = {}, .name = {}};
-  const SessionId a_child{.id = "a", .child = "c", .name = {}};
+  const SessionId a{.id = "a", .child = {}, .parent = {}, .from = {}};
+  const SessionId a_child{.id = "a", .child = "c", .parent = {}, .from = {}};
   const HashSeed seed{1};
   const SessionKey key = session_key(a, TenantKey(1), "m", seed);
   EXPECT_EQ(key, session_key(a, TenantKey(1), "m", seed));

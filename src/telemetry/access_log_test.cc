@@ -46,7 +46,8 @@ TEST(AccessRecord, IsOneLineOfText) {
   EXPECT_EQ(format_text(sample()),
             "time=2026-11-21T07:44:05.678Z id=r-1 method=POST path=/v1/chat/completions "
             "tenant=0000000000000abc "
-            "session=0000000000000007 model=tiny endpoint=a:8000 attempts=1 status=200 reason=- "
+            "session=0000000000000007 session_from=- model=tiny endpoint=a:8000 attempts=1 "
+            "status=200 reason=- "
             "decision=boosted stream=true "
             "queue_ms=1.500 ttft_ms=20.000 total_ms=1000.000 input_tokens=904 cached_tokens=896 "
             "output_tokens=6");

@@ -45,6 +45,7 @@ void visit(const AccessRecord& r, Write write) {
   write("path", r.path, Kind::text);
   write("tenant", hash(r.tenant), Kind::text);
   write("session", hash(r.session), Kind::text);
+  write("session_from", r.session_from, Kind::text);
   write("model", r.model, Kind::text);
   write("endpoint", r.endpoint, Kind::text);
   write("attempts", fmt::to_string(r.attempts), Kind::number);

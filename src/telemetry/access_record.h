@@ -23,7 +23,9 @@ struct AccessRecord {
   std::string reason;    // as in x-turnpike-reason; empty if all went well
   TenantKey tenant;
   SessionKey session;
-  int status = 0;  // 499: the client left
+  std::string
+      session_from;  // the source of its id, as it is configured; of a prompt also how it was found
+  int status = 0;    // 499: the client left
   int attempts = 0;
   bool streamed = false;
   Duration queued{0};

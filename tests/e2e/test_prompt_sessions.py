@@ -102,7 +102,7 @@ def test_equal_first_prompts_are_told_apart_by_their_answers(fake, gateway):
 
 
 def test_a_prompt_can_be_left_alone(fake, gateway):
-    serve = gateway([fake(talk)], config={"session": {"prompt": False}})
+    serve = gateway([fake(talk)], config={"session": {"sources": ["headers", "body"]}})
     first = [says("user", "hello")]
     assert serve.ask(turn(first)).status == 200
     assert serve.ask(turn(grown(first, "Hello there", "more"))).status == 200
