@@ -18,7 +18,7 @@ AnswerRelay::AnswerRelay(const AnswerShape& shape)
     : shape_(shape),
       left_(shape.from == http::Framing::length ? shape.content_length : 0),
       stream_(shape.dialect),
-      notes_(shape.responses) {}
+      notes_(shape.dialect == openai::Dialect::responses) {}
 
 core::Usage AnswerRelay::usage() const {
   if (!shape_.read_usage) return {};
@@ -79,7 +79,7 @@ AnswerRelay::State AnswerRelay::end_of_input(std::vector<iovec>& out) {
 void AnswerRelay::take(std::string_view data) {
   if (data.empty()) return;
   const bool notes = shape_.read_notes && notes_.wants_more();
-  if (!shape_.event_stream || (!shape_.read_usage && !notes)) {
+  if (!shape_.event_stream || !shape_.read_usage) {
     first_token_seen_ = true;
     if (shape_.read_usage) tail_.feed(data);
     if (notes) notes_.bytes(data);
@@ -93,12 +93,8 @@ void AnswerRelay::take(std::string_view data) {
     if (event->has_data) {
       ++events_;
       if (notes) notes_.event(event->data);
-      if (shape_.read_usage) {
-        hidden = stream_.feed(event->data).usage_only;
-        first_token_seen_ = stream_.saw_content();
-      } else {
-        first_token_seen_ = true;
-      }
+      hidden = stream_.feed(event->data).usage_only;
+      first_token_seen_ = stream_.saw_content();
     }
     if (!shape_.hide_usage || hidden) continue;
     const bool lasting =

@@ -27,8 +27,7 @@ struct AnswerShape {
   openai::Dialect dialect = openai::Dialect::openai;
   bool event_stream = false;  // server-sent events
   bool read_usage = false;    // the body says how many tokens it took
-  bool read_notes = false;    // what the client's next request may refer to is wanted
-  bool responses = false;     // of the Responses API
+  bool read_notes = false;    // beside usage, what the client's next request may refer to
   bool hide_usage = false;    // the client did not ask for the usage event that we asked for
 };
 

@@ -284,7 +284,6 @@ net::Task<RequestLife::Step> RequestLife::relay() {
   // What is compressed is passed on unread.
   shape.read_usage = success && answer_.find("content-encoding") == nullptr;
   shape.hide_usage = event_stream && hide_usage_ && shape.read_usage;
-  shape.responses = route_ == openai::Route::responses;
   shape.read_notes = shape.read_usage && static_cast<bool>(conversation_);
   const bool reusable = answer_.keep_alive && answer_.framing != http::Framing::until_close;
   if (shape.to == http::Framing::until_close) keep_client_ = false;
