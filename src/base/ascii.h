@@ -41,8 +41,9 @@ constexpr std::string_view trim(std::string_view text) {
 template <std::unsigned_integral T>
 std::optional<T> parse_unsigned(std::string_view text, int base = 10) {
   T value{};
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value, base);
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  const auto [stop, error] = std::from_chars(begin, end, value, base);
   if (error != std::errc{} || stop != end || text.empty()) return std::nullopt;
   return value;
 }

@@ -28,6 +28,7 @@ Gateway::Gateway(net::Reactor& control, const Clock& clock, Settings settings,
     workers_.push_back(std::make_unique<Worker>(i, shared, metrics_.worker(i)));
   }
   std::vector<DecisionSink*> sinks;
+  sinks.reserve(workers_.size());
   for (const auto& worker : workers_) sinks.push_back(worker.get());
   owner_.attach(std::move(sinks), [this](TimePoint at) { workers_[0]->set_alarm(at); });
   fleet_ = std::make_unique<Fleet>(control_, settings_, clock_, owner_, board_, log_);

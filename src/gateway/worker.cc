@@ -45,7 +45,7 @@ Worker::Worker(int index, const Shared& shared, WorkerMetrics& metrics)
       random_(shared.settings.hash_seed.value + static_cast<std::uint64_t>(index)),
       scanner_(shared.settings.sessions.body_fields()) {
   upstreams_ = std::make_unique<net::ConnectionPool>(reactor_, background_, pool_limits_);
-  reactor_.on_task_failure = [this](std::exception_ptr failure) {
+  reactor_.on_task_failure = [this](const std::exception_ptr& failure) {
     try {
       std::rethrow_exception(failure);
     } catch (const std::exception& e) {
