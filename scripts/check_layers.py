@@ -8,7 +8,7 @@ import re
 import sys
 
 # Lowest first: a folder may include itself and those that stand earlier. This list is the architecture.
-LAYERS = ["base", "metrics", "core", "engine", "sim", "store", "config", "http", "openai", "net", "telemetry", "backend",
+LAYERS = ["base", "metrics", "core", "engine", "sim", "store", "config", "http", "openai", "tenant", "net", "telemetry", "backend",
           "discovery", "cluster", "gateway", "extproc", "admin", "app"]
 # The policy and the engine model are pure: nothing that reads a clock, locks, logs, or talks to the system.
 PURE = {"core", "engine"}
