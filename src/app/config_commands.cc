@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "app/tenant_rules.h"
+
 namespace turnpike::app {
 namespace {
 
@@ -17,7 +19,12 @@ struct Options {
 };
 
 int check(const Options& options) {
-  if (!load_configuration(options.file, {}).ok()) return 2;
+  const config::Loaded loaded = load_configuration(options.file, {});
+  if (!loaded.ok()) return 2;
+  if (const auto rules = tenant_rules(loaded.config.tenants); !rules) {
+    fmt::print(stderr, "{}\n", rules.error().message);
+    return 2;
+  }
   fmt::print("{}: good\n", options.file);
   return 0;
 }

@@ -48,6 +48,7 @@ gateway::Settings gateway_settings(const config::Config& config) {
   }
   s.hash_seed = hash_seed(config.session.hash_key);
   s.response_headers = config.response_headers;
+  s.rate_limit_entries = config.tenants.rate_entries;
 
   const config::LimitConfig& limits = config.limits;
   s.head_limits = {.max_bytes = bytes(limits.head),

@@ -16,6 +16,7 @@
 #include "admin/admin_api.h"
 #include "app/config_commands.h"
 #include "app/gateway_settings.h"
+#include "app/tenant_rules.h"
 #include "app/termination.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -123,6 +124,8 @@ int run(const Options& options) {
     fmt::print(stderr, "{}\n", error.message);
     return status;
   };
+  auto rules = tenant_rules(config.tenants);
+  if (!rules) return fail_with(2, rules.error());
   keep_freed_memory();
   const ScaledClock clock(config.speed);
   net::Reactor control;
@@ -134,8 +137,10 @@ int run(const Options& options) {
   if (!access_log) return fail_with(1, access_log.error());
   auto recorder = open_recorder(config.journal, clock.now(), log);
   if (!recorder) return fail_with(1, recorder.error());
-  gateway::Gateway gateway(control, clock, gateway_settings(config), access_log->get(),
-                           recorder->get(), log);
+  gateway::Settings settings = gateway_settings(config);
+  settings.tenants = std::make_shared<tenant::Tenants>(*std::move(rules));
+  gateway::Gateway gateway(control, clock, std::move(settings), access_log->get(), recorder->get(),
+                           log);
   admin::AdminApi admin(gateway);
   end = [&](int count) {
     if (count == 1) {

@@ -92,6 +92,10 @@ std::string check_session_source(std::string_view source) {
       source);
 }
 
+std::string check_header_name_or_none(std::string_view name) {
+  return name.empty() ? "" : check_header_name(name);
+}
+
 std::string check_path(std::string_view path) {
   const bool good = path.starts_with('/') && std::ranges::all_of(path, is_visible);
   return good ? "" : fmt::format("'{}' is not a path such as /metrics", path);

@@ -14,6 +14,7 @@ std::string check_backend_url(std::string_view url);
 std::string check_header_name(std::string_view name);
 // "header:NAME", ..., "prompt"
 std::string check_session_source(std::string_view source);
+std::string check_header_name_or_none(std::string_view name);
 // "/metrics"
 std::string check_path(std::string_view path);
 // Visible ASCII: safe in headers, logs and labels.

@@ -37,6 +37,51 @@ struct SessionConfig {
   friend bool operator==(const SessionConfig&, const SessionConfig&) = default;
 };
 
+enum class PriorityClass : std::uint8_t { batch, standard, interactive };
+
+// What a tenant may.
+struct TermsConfig {
+  double weight = 1.0;
+  PriorityClass max_class = PriorityClass::standard;
+  std::size_t max_in_flight = 0;  // 0: any number
+  double requests_per_minute = 0;
+  double input_tokens_per_minute = 0;
+  double output_tokens_per_minute = 0;
+
+  friend bool operator==(const TermsConfig&, const TermsConfig&) = default;
+};
+
+struct TenantConfig {
+  std::string name;
+  std::vector<std::string> keys;  // secret
+  TermsConfig terms;
+
+  friend bool operator==(const TenantConfig&, const TenantConfig&) = default;
+};
+
+struct JwtConfig {
+  std::string keys_file;  // empty: no tokens
+  std::string issuer;
+  std::string audience;
+  std::string subject = "sub";
+  Duration leeway = seconds(60);
+
+  friend bool operator==(const JwtConfig&, const JwtConfig&) = default;
+};
+
+struct TenantsConfig {
+  bool required = false;
+  bool trust_unverified = false;
+  std::string header;
+  std::string keys_file;
+  JwtConfig jwt;
+  TermsConfig other;  // of everybody who is not in the list
+  std::vector<TenantConfig> list;
+  std::size_t rate_entries = 100'000;
+
+  friend bool operator==(const TenantsConfig&, const TenantsConfig&) = default;
+};
+
 struct LimitConfig {
   // Of clients.
   ByteCount body{std::int64_t{64} << 20};
@@ -152,6 +197,7 @@ struct Config {
   std::vector<Backend> backends;
   bool response_headers = true;
   SessionConfig session;
+  TenantsConfig tenants;
   LimitConfig limits;
   TimeoutConfig timeouts;
   HealthConfig health;

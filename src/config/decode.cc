@@ -123,8 +123,8 @@ class Decoder {
     const YAML::Node& at = node.IsNull() ? key_node : node;
     if (std::holds_alternative<std::vector<std::string>*>(key.target)) {
       strings(node, at, key);
-    } else if (const auto* const backends = std::get_if<std::vector<Backend>*>(&key.target)) {
-      backend_list(node, at, key, **backends);
+    } else if (const auto* const list = std::get_if<MappingList>(&key.target)) {
+      mapping_list(node, at, key, *list);
     } else if (std::holds_alternative<std::vector<core::WeightedScorer>*>(key.target)) {
       scorers(node, at, key);
     } else if (!node.IsScalar()) {
@@ -176,29 +176,32 @@ class Decoder {
       problem(at, key.path, std::move(wrong));
   }
 
-  void backend_list(const YAML::Node& node, const YAML::Node& at, const Key& key,
-                    std::vector<Backend>& into) {
+  void mapping_list(const YAML::Node& node, const YAML::Node& at, const Key& key,
+                    const MappingList& list) {
     if (!node.IsSequence())
       return problem(at, key.path, fmt::format("must be a list, not {}", kind_of(node)));
-    std::vector<Backend> backends(node.size());
+    list.resize(node.size());
     for (std::size_t i = 0; i < node.size(); ++i) {
       const YAML::Node item = node[i];
       const std::string name = fmt::format("{}[{}]", key.path, i);
-      places_[root_ + name] = places_[root_ + name + ".url"] = place_of(item.Mark());
-      if (item.IsScalar()) {
-        std::string wrong = assign(describe(backends[i]).front(), item.Scalar());
+      const std::vector<Key> keys = list.keys_of(i);
+      const std::string& required = keys.front().path;
+      places_[root_ + name] = places_[root_ + name + "." + required] = place_of(item.Mark());
+      if (item.IsScalar() && !list.text.empty()) {
+        std::string wrong = assign(keys.front(), item.Scalar());
         if (!wrong.empty()) problem(item, name, std::move(wrong));
       } else if (item.IsMap()) {
-        const std::vector<Key> keys = describe(backends[i]);
         Decoder inner(file_, keys, problems_, places_);
         inner.root_ = name + ".";
         inner.mapping(item, "");
-        if (!item["url"].IsDefined()) problem(item, name, "has no 'url'");
+        if (!item[required].IsDefined()) problem(item, name, fmt::format("has no '{}'", required));
       } else {
-        problem(item, name, fmt::format("must be a URL or a mapping, not {}", kind_of(item)));
+        problem(
+            item, name,
+            fmt::format("must be {}a mapping, not {}",
+                        list.text.empty() ? "" : fmt::format("{} or ", list.text), kind_of(item)));
       }
     }
-    into = std::move(backends);
   }
 
   const std::string& file_;

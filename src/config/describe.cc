@@ -162,7 +162,8 @@ std::vector<Key> describe(Config& c) {
        "`off`: "
        "none.",
        kDurationOrOff},
-      {"backends", &c.backends, "The model servers: URLs, or mappings with the keys below."},
+      {"backends", mappings(c.backends, "a URL"),
+       "The model servers: URLs, or mappings with the keys below."},
       {"response_headers", &c.response_headers,
        "Tell clients in `x-turnpike-*` headers where a request went, why, and how long it waited."},
 
@@ -502,6 +503,7 @@ std::vector<Key> describe(Config& c) {
   };
   describe_order(p.order, keys);
   describe_resident(p.resident, keys);
+  describe_tenants(c.tenants, keys);
   const auto in_pool = [&p](const auto* member) {
     const auto* const at = reinterpret_cast<const char*>(member);
     const auto* const begin = reinterpret_cast<const char*>(&p);
@@ -514,6 +516,8 @@ std::vector<Key> describe(Config& c) {
             return in_pool(target.index);
           } else if constexpr (std::is_same_v<std::decay_t<decltype(target)>, NamedChoice>) {
             return in_pool(target.name);
+          } else if constexpr (std::is_same_v<std::decay_t<decltype(target)>, MappingList>) {
+            return false;
           } else {
             return in_pool(target);
           }
@@ -562,7 +566,7 @@ struct Assign {
   std::string operator()(std::vector<core::WeightedScorer>* into) const {
     return take_scorers(text, *into);
   }
-  std::string operator()(std::vector<Backend>*) const { return assign_list(key, split(text)); }
+  std::string operator()(const MappingList&) const { return assign_list(key, split(text)); }
   std::string operator()(const Choice& into) const {
     const auto known = std::ranges::find(into.names, text);
     if (known == into.names.end()) return unknown_name(text, into.names);
@@ -593,10 +597,11 @@ struct Text {
       parts.push_back(fmt::format("{}={}", scorer_name(scorer), weight));
     return join(parts, ",");
   }
-  std::string operator()(const std::vector<Backend>* value) const {
-    std::vector<std::string> urls;
-    for (const Backend& backend : *value) urls.push_back(backend.url);
-    return join(urls, ",");
+  std::string operator()(const MappingList& list) const {
+    std::vector<std::string> firsts;
+    for (std::size_t i = 0; i < list.size(); ++i)
+      firsts.push_back(value_text(list.keys_of(i).front()));
+    return join(firsts, ",");
   }
   std::string operator()(const Choice& value) const { return value.names[*value.index]; }
   std::string operator()(const NamedChoice& value) const { return *value.name; }
@@ -609,13 +614,12 @@ std::string assign(const Key& key, std::string_view text) {
 }
 
 std::string assign_list(const Key& key, const std::vector<std::string>& items) {
-  if (auto* const* const backends = std::get_if<std::vector<Backend>*>(&key.target)) {
-    std::vector<Backend> list(items.size());
+  if (const auto* const list = std::get_if<MappingList>(&key.target)) {
+    list->resize(items.size());
     for (std::size_t i = 0; i < items.size(); ++i) {
-      std::string wrong = assign(describe(list[i]).front(), items[i]);
+      std::string wrong = assign(list->keys_of(i).front(), items[i]);
       if (!wrong.empty()) return wrong;
     }
-    **backends = std::move(list);
     return {};
   }
   for (const std::string& item : items) {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -23,10 +24,19 @@ struct NamedChoice {
   std::vector<std::string> names;
 };
 
-using Target =
-    std::variant<bool*, int*, TokenCount*, std::size_t*, double*, Duration*, ByteCount*,
-                 std::string*, std::vector<std::string>*, std::vector<core::WeightedScorer>*,
-                 std::vector<Backend>*, Choice, NamedChoice>;
+struct Key;
+// A list of mappings, each with keys of its own, of which the first is required.
+struct MappingList {
+  std::function<std::size_t()> size;
+  std::function<void(std::size_t)> resize;  // that many, with their defaults
+  std::function<std::vector<Key>(std::size_t)> keys_of;
+  std::string_view
+      text;  // what a bare text in place of a mapping is ("a URL"): its first key; empty: none is taken
+};
+
+using Target = std::variant<bool*, int*, TokenCount*, std::size_t*, double*, Duration*, ByteCount*,
+                            std::string*, std::vector<std::string>*,
+                            std::vector<core::WeightedScorer>*, MappingList, Choice, NamedChoice>;
 
 struct Bounds {
   double least = 0;  // of a number; seconds of a duration; bytes of a size
@@ -52,6 +62,7 @@ struct Key {
 // The keys of a configuration, with pointers into it.
 std::vector<Key> describe(Config& config);
 std::vector<Key> describe(Backend& backend);
+std::vector<Key> describe(TenantConfig& tenant);
 
 std::string_view scorer_name(core::Scorer scorer);
 std::vector<std::string> scorer_names();

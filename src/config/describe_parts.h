@@ -17,6 +17,14 @@ inline constexpr Bounds kDurationOrOff{1e-3, kInfinity};
 inline constexpr Bounds kAnyDuration{0, kYear};
 inline constexpr Bounds kPositiveDuration{1e-3, kYear};
 
+template <typename T>
+MappingList mappings(std::vector<T>& list, std::string_view text = {}) {
+  return {.size = [&list] { return list.size(); },
+          .resize = [&list](std::size_t size) { list.assign(size, T()); },
+          .keys_of = [&list](std::size_t i) { return describe(list[i]); },
+          .text = text};
+}
+
 template <typename Enum>
 Choice choice(Enum& value, std::vector<std::string> names) {
   static_assert(sizeof(Enum) == 1);
@@ -26,5 +34,7 @@ Choice choice(Enum& value, std::vector<std::string> names) {
 // The constants of the orders and of resident-set (`expert.*`), appended.
 void describe_order(core::OrderParams& order, std::vector<Key>& keys);
 void describe_resident(core::ResidentParams& resident, std::vector<Key>& keys);
+// Who may use the gateway, and how (`tenants.*`), appended.
+void describe_tenants(TenantsConfig& tenants, std::vector<Key>& keys);
 
 }  // namespace turnpike::config

@@ -74,7 +74,7 @@ class Loader {
 
   static bool is_list(const Key& key) {
     return std::holds_alternative<std::vector<std::string>*>(key.target) ||
-           std::holds_alternative<std::vector<Backend>*>(key.target);
+           std::holds_alternative<MappingList>(key.target);
   }
 
   // A variable or flag set `key`, or could not.

@@ -27,11 +27,11 @@ Json json_value(const Key& key) {
       weights[std::string(scorer_name(scorer))] = weight;
     return weights;
   }
-  if (const auto* const backends = std::get_if<std::vector<Backend>*>(&key.target)) {
+  if (const auto* const mappings = std::get_if<MappingList>(&key.target)) {
     Json list = Json::array();
-    for (Backend backend : **backends) {
+    for (std::size_t i = 0; i < mappings->size(); ++i) {
       Json item = Json::object();
-      for (const Key& part : describe(backend)) item[part.path] = json_value(part);
+      for (const Key& part : mappings->keys_of(i)) item[part.path] = json_value(part);
       list.push_back(std::move(item));
     }
     return list;
@@ -86,12 +86,14 @@ struct Schema {
       properties[name] = {{"type", "number"}, {"exclusiveMinimum", 0}};
     return {{"type", "object"}, {"properties", properties}, {"additionalProperties", false}};
   }
-  Json operator()(std::vector<Backend>*) const {
-    Backend backend;
-    Json item = object_schema(describe(backend));
-    item["required"] = {"url"};
-    return {{"type", "array"},
-            {"items", {{"anyOf", Json::array({Json{{"type", "string"}}, item})}}}};
+  Json operator()(const MappingList& list) const {
+    list.resize(1);
+    const std::vector<Key> keys = list.keys_of(0);
+    Json item = object_schema(keys);
+    item["required"] = {keys.front().path};
+    list.resize(0);
+    if (!list.text.empty()) item = {{"anyOf", Json::array({Json{{"type", "string"}}, item})}};
+    return {{"type", "array"}, {"items", item}};
   }
   Json operator()(const Choice& choice) const { return {{"enum", choice.names}}; }
   Json operator()(const NamedChoice& choice) const { return {{"enum", choice.names}}; }
@@ -167,13 +169,13 @@ std::string reference() {
   const auto table = [&out](const std::vector<Key>& keys, std::string_view prefix) {
     for (const Key& key : keys) {
       std::string value = value_text(key);
-      if (value.empty())
-        value = std::holds_alternative<std::vector<Backend>*>(key.target) ? "none" : "empty";
+      if (value.empty()) value = std::holds_alternative<MappingList>(key.target) ? "none" : "empty";
       out += fmt::format("| `{}{}` | {} | {} |\n", prefix, key.path, value, key.doc);
     }
   };
   Config config;
   Backend backend;
+  TenantConfig tenant;
   std::string group = "-";
   for (const Key& key : describe(config)) {
     const std::size_t dot = key.path.find('.');
@@ -185,8 +187,13 @@ std::string reference() {
     }
     table({key}, "");
   }
-  out += "\n## Of each backend\n\n| key | default | effect |\n|---|---|---|\n";
-  table(describe(backend), "backends[].");
+  const auto elements = [&](std::string_view title, const std::vector<Key>& keys,
+                            std::string_view prefix) {
+    out += fmt::format("\n## {}\n\n| key | default | effect |\n|---|---|---|\n", title);
+    table(keys, prefix);
+  };
+  elements("Of each backend", describe(backend), "backends[].");
+  elements("Of each tenant", describe(tenant), "tenants.list[].");
   return out.substr(1);
 }
 

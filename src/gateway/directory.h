@@ -1,8 +1,6 @@
 #pragma once
 
-#include <atomic>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +9,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include "base/ids.h"
+#include "gateway/board.h"
 #include "net/address.h"
 
 namespace turnpike::gateway {
@@ -42,24 +41,6 @@ struct Directory {
 // The body of GET /v1/models, or of /v1/models/{wanted}; none if there is no such model.
 std::optional<std::string> models_body(const Directory& directory, std::string_view wanted);
 
-// The current Directory. One thread publishes, any thread reads; a reader asks the version first, which costs one load.
-class DirectoryBoard {
- public:
-  void publish(std::shared_ptr<const Directory> directory) {
-    const std::scoped_lock lock(mutex_);
-    current_ = std::move(directory);
-    version_.fetch_add(1, std::memory_order_release);
-  }
-  [[nodiscard]] std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
-  [[nodiscard]] std::shared_ptr<const Directory> current() const {
-    const std::scoped_lock lock(mutex_);
-    return current_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::shared_ptr<const Directory> current_ = std::make_shared<Directory>();
-  std::atomic<std::uint64_t> version_{0};
-};
+using DirectoryBoard = Board<Directory>;
 
 }  // namespace turnpike::gateway

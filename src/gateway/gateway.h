@@ -19,6 +19,9 @@
 #include "telemetry/access_log.h"
 #include "telemetry/flight_recorder.h"
 #include "telemetry/recent_requests.h"
+#include "tenant/in_flight.h"
+#include "tenant/rate_limits.h"
+#include "tenant/tenants.h"
 
 namespace turnpike::gateway {
 
@@ -37,6 +40,11 @@ class Gateway {
   // Where clients connect to.
   [[nodiscard]] const net::Address& address() const { return address_; }
 
+  // Who may do what, for the requests that come from now on. Control thread.
+  void set_tenants(std::shared_ptr<const tenant::Tenants> tenants) {
+    tenants_.publish(std::move(tenants));
+  }
+
   // Turns unready, waits the settle time, stops listening, lets requests finish (queued ones too) for as long as drain_timeout,
   // then breaks what is left. Ends when every thread has.
   net::Task<void> drain();
@@ -49,6 +57,7 @@ class Gateway {
   [[nodiscard]] const Settings& settings() const { return settings_; }
   [[nodiscard]] Owner& owner() { return owner_; }
   [[nodiscard]] const DirectoryBoard& board() const { return board_; }
+  [[nodiscard]] const tenant::RateLimits& rate_limits() const { return rate_limits_; }
   [[nodiscard]] const Fleet& fleet() const { return *fleet_; }
   [[nodiscard]] const Metrics& metrics() const { return metrics_; }
   [[nodiscard]] const Conversations& conversations() const { return conversations_; }
@@ -71,6 +80,9 @@ class Gateway {
   telemetry::RecentRequests recent_;
   Conversations conversations_;
   DirectoryBoard board_;
+  Board<tenant::Tenants> tenants_;
+  tenant::RateLimits rate_limits_;
+  tenant::InFlight in_flight_;
   Owner owner_;
   Metrics metrics_;
   std::unique_ptr<Fleet> fleet_;

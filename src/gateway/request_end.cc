@@ -39,6 +39,10 @@ RequestLife::Step RequestLife::refuse(openai::Trouble trouble, std::string_view 
       {"x-request-id", request_id_, http::FieldKind::end_to_end},
       {"x-turnpike-reason", facts.reason, http::FieldKind::control}};
   std::string seconds;
+  const tenant::RateHeaders rates =
+      charged_ || trouble == openai::Trouble::rate_limited ? rate_headers() : tenant::RateHeaders();
+  for (const auto& [name, value] : rates.fields())
+    extra.push_back({name, value, http::FieldKind::end_to_end});
   if (facts.retry_after) {
     seconds = std::to_string(worker_.retry_after_seconds(retry_after));
     extra.push_back({"Retry-After", seconds, http::FieldKind::end_to_end});
@@ -68,6 +72,9 @@ void RequestLife::write_response_head(http::Framing framing) {
       std::chrono::duration_cast<std::chrono::milliseconds>(dispatch_.waited).count());
   absl::InlinedVector<http::Field, 5> extra = {
       {"x-request-id", request_id_, http::FieldKind::end_to_end}};
+  const tenant::RateHeaders rates = charged_ ? rate_headers() : tenant::RateHeaders();
+  for (const auto& [name, value] : rates.fields())
+    extra.push_back({name, value, http::FieldKind::end_to_end});
   if (worker_.settings().response_headers) {
     extra.push_back({"x-turnpike-endpoint", endpoint_->name, http::FieldKind::control});
     extra.push_back({"x-turnpike-queue-ms", queued, http::FieldKind::control});

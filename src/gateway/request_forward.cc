@@ -38,7 +38,8 @@ void RequestLife::build_upstream_request() {
   upstream.target = target;
   upstream.framing = http::Framing::length;
   upstream.content_length = upstream_body_->size();
-  upstream.drop_authorization = !bearer.empty();
+  // Keys and tokens that were meant for the gateway go no further.
+  upstream.drop_authorization = !bearer.empty() || caller_.by_credentials;
   upstream.extra = extra;
   upstream_head_.clear();
   upstream_head_.reserve(1024);

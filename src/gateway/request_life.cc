@@ -65,6 +65,8 @@ net::Task<RequestLife::Step> RequestLife::receive() {
     request_id_ = given != nullptr && !given->value.empty() && given->value.size() <= 128
                       ? std::string(given->value)
                       : worker_.make_request_id();
+    // Strangers are sent away before their bodies are read.
+    if (const Step step = admit_caller(); step != Step::next) co_return step;
     if (client_.take_body_at_hand(head_, body_)) co_return Step::next;
     receipt = co_await client_.read_body(head_, body_);
   } else {
@@ -145,7 +147,8 @@ RequestLife::Step RequestLife::understand() {
   }
   model_ = model->second;
 
-  tenant_ = openai::find_tenant(head_, facts_, settings.hash_seed);
+  find_tenant();
+  if (const Step step = take_limits(); step != Step::next) return step;
   find_session();
   upstream_body_.emplace(body_.view());
   if (facts_.ask_for_usage) {
@@ -191,7 +194,10 @@ void RequestLife::submit() {
   submission.parent = parent_;
   submission.tenant = tenant_.key;
   submission.tenant_is_anonymous = tenant_.anonymous;
-  submission.prompt_tokens = facts_.prompt.estimate();
+  submission.tenant_weight = caller_.terms->weight;
+  submission.priority = priority();
+  submission.deadline = deadline();
+  submission.prompt_tokens = prompt_estimate_;
   submission.body_bytes = ByteCount(static_cast<std::int64_t>(body_.size()));
   submission.prompt_hash = facts_.prompt_hash;
   submission.streaming = facts_.stream;
@@ -412,6 +418,7 @@ net::Task<bool> RequestLife::settle() {
       if (core::Pool* const pool = pools.of_model(model)) pool->end_session(session, at);
     });
   }
+  settle_limits();
   if (!own_answer_.empty() && !left()) {
     record_.answered = true;
     if (!co_await client_.write(own_answer_)) keep_client_ = false;

@@ -23,6 +23,8 @@
 #include "openai/body.h"
 #include "openai/error_body.h"
 #include "openai/identity.h"
+#include "tenant/in_flight.h"
+#include "tenant/tenants.h"
 
 namespace turnpike::gateway {
 
@@ -53,6 +55,7 @@ class RequestLife {
   };
 
   net::Task<Step> receive();
+  Step admit_caller();
   Step answer_locally();
   Step understand();
   void find_session();
@@ -73,6 +76,15 @@ class RequestLife {
   net::Task<Step> hold_answer(core::FailureKind kind);
   Step give_up(core::FailureKind kind);
   void build_upstream_request();
+
+  // request_tenant.cc: who asks, and what he may
+  void find_tenant();
+  Step take_limits();
+  void settle_limits();
+  [[nodiscard]] tenant::RateHeaders rate_headers() const;
+  [[nodiscard]] int priority() const;
+  [[nodiscard]] std::optional<TimePoint> deadline() const;
+  [[nodiscard]] std::string_view caller_header(std::string_view name) const;
 
   // Ends the request with an answer of our own.
   Step refuse(openai::Trouble trouble, std::string_view message = {}, std::string_view param = {},
@@ -109,7 +121,12 @@ class RequestLife {
   bool session_is_doubtful_ = false;
   bool session_is_final_ = false;
   ConversationTurn conversation_;
+  std::shared_ptr<const tenant::Tenants> tenants_;  // whose terms the caller has
+  tenant::Caller caller_;
   openai::Tenant tenant_;
+  tenant::InFlight::Permit in_flight_;
+  bool charged_ = false;  // to his limits of a minute
+  TokenCount prompt_estimate_;
 
   // submit, wait, dispatch
   RequestId id_;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "http/head.h"
 #include "openai/conversation_index.h"
 #include "openai/identity.h"
+#include "tenant/tenants.h"
 
 namespace turnpike::gateway {
 
@@ -38,7 +40,11 @@ struct Settings {
   openai::SessionRules sessions;
   openai::HashSeed hash_seed;
   openai::ConversationLimits conversations;
-  bool response_headers = true;  // x-turnpike-*
+  // Who may do what at the start; Gateway::set_tenants() replaces it.
+  std::shared_ptr<const tenant::Tenants> tenants =
+      std::make_shared<tenant::Tenants>(tenant::TenantRules{});
+  std::size_t rate_limit_entries = 100'000;  // tenants times models whose use is remembered
+  bool response_headers = true;              // x-turnpike-*
   http::HeadLimits head_limits;
   std::uint64_t body_bytes = std::uint64_t{64} << 20U;
   std::size_t connections = 10'000;    // of one worker

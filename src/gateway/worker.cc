@@ -43,7 +43,9 @@ Worker::Worker(int index, const Shared& shared, WorkerMetrics& metrics)
       ending_(reactor_),
       alarm_(shared.owner),
       random_(shared.settings.hash_seed.value + static_cast<std::uint64_t>(index)),
-      scanner_(shared.settings.sessions.body_fields()) {
+      scanner_(shared.settings.sessions.body_fields()),
+      directory_(shared.board),
+      tenants_(shared.tenants) {
   upstreams_ = std::make_unique<net::ConnectionPool>(reactor_, background_, pool_limits_);
   reactor_.on_task_failure = [this](const std::exception_ptr& failure) {
     try {
@@ -176,15 +178,6 @@ RequestId Worker::admit(RequestLife& life) {
   const RequestId id((static_cast<std::uint64_t>(index_) << kWorkerShift) | next_request_++);
   lives_.emplace(id, &life);
   return id;
-}
-
-const Directory& Worker::directory() {
-  const std::uint64_t version = shared_.board.version();
-  if (version != directory_version_) {
-    directory_ = shared_.board.current();
-    directory_version_ = version;
-  }
-  return *directory_;
 }
 
 std::string Worker::make_request_id() {

@@ -26,6 +26,9 @@
 #include "openai/body.h"
 #include "telemetry/access_log.h"
 #include "telemetry/recent_requests.h"
+#include "tenant/in_flight.h"
+#include "tenant/rate_limits.h"
+#include "tenant/tenants.h"
 
 namespace turnpike::gateway {
 
@@ -38,6 +41,9 @@ struct Shared {
   const Clock& clock;
   Owner& owner;
   const DirectoryBoard& board;
+  const Board<tenant::Tenants>& tenants;
+  tenant::RateLimits& rate_limits;
+  tenant::InFlight& in_flight;
   const Settings& settings;
   telemetry::AccessLog* access_log;  // null: off
   telemetry::RecentRequests& recent;
@@ -74,7 +80,8 @@ class Worker final : public DecisionSink {
   // --- for the requests of this worker ---
   RequestId admit(RequestLife& life);
   void dismiss(RequestId id) { lives_.erase(id); }
-  [[nodiscard]] const Directory& directory();
+  [[nodiscard]] const Directory& directory() { return *directory_.get(); }
+  [[nodiscard]] const std::shared_ptr<const tenant::Tenants>& tenants() { return tenants_.get(); }
   [[nodiscard]] const Shared& shared() const { return shared_; }
   [[nodiscard]] std::size_t index() const { return static_cast<std::size_t>(index_); }
   [[nodiscard]] const Settings& settings() const { return shared_.settings; }
@@ -126,8 +133,8 @@ class Worker final : public DecisionSink {
   bool draining_ = false;
   bool aborting_ = false;
 
-  std::shared_ptr<const Directory> directory_;
-  std::uint64_t directory_version_ = ~std::uint64_t{0};
+  BoardReader<Directory> directory_;
+  BoardReader<tenant::Tenants> tenants_;
 
   std::mutex mailbox_mutex_;
   std::vector<core::Decision> mailbox_;  // from other threads

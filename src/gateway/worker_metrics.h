@@ -17,7 +17,6 @@
 
 namespace turnpike::gateway {
 
-class DirectoryBoard;
 
 // The families that workers count in.
 struct RequestFamilies {

@@ -349,6 +349,8 @@ FieldKind classify_field(std::string_view name) {
       return is("expect") ? FieldKind::expect : FieldKind::end_to_end;
     case 7:
       return is("upgrade") || is("trailer") ? FieldKind::hop_by_hop : FieldKind::end_to_end;
+    case 9:
+      return is("x-api-key") ? FieldKind::authorization : FieldKind::end_to_end;
     case 10:
       if (is("connection")) return FieldKind::connection;
       return is("keep-alive") ? FieldKind::hop_by_hop : FieldKind::end_to_end;

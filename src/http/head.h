@@ -23,7 +23,7 @@ enum class FieldKind : std::uint8_t {
   hop_by_hop,         // Keep-Alive, Proxy-Connection, TE, Trailer, Upgrade, Proxy-Authenticate,
                       // Proxy-Authorization
   control,            // x-turnpike-endpoint, -queue-ms, -decision, -reason: ours alone to say
-  authorization,      // end-to-end, unless the gateway speaks to the endpoint with a key of its own
+  authorization,  // also x-api-key: end-to-end, unless the key was meant for the gateway or it has one of its own for the endpoint
 };
 
 struct Field {

@@ -26,6 +26,8 @@ enum class Trouble : std::uint8_t {
   queue_full,            // 429
   tenant_queue_full,     // 429
   displaced,             // 429
+  rate_limited,          // 429: the tenant's minute is used up
+  tenant_in_flight,      // 429: he has as many requests on their way as he may
   predicted_wait,        // 429: a new session would wait too long
   too_many_connections,  // 503
   internal,              // 500

@@ -232,10 +232,12 @@ Tenant find_tenant(const http::RequestHead& head, const BodyFacts& body, HashSee
       if (!secret.empty()) return {tenant_key('k', secret, seed), false};
     }
   }
-  const http::Field* const key = head.find("x-api-key");
-  if (key != nullptr && !key->value.empty()) return {tenant_key('k', key->value, seed), false};
   if (!body.user.empty()) return {tenant_key('u', body.user, seed), false};
   return {tenant_key('a', {}, seed), true};
+}
+
+Tenant named_tenant(std::string_view name, HashSeed seed) {
+  return {tenant_key('n', name, seed), false};
 }
 
 SessionKey session_key(const SessionId& session, TenantKey tenant, std::string_view model,

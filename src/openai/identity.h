@@ -61,6 +61,8 @@ struct Tenant {
 };
 // Who pays: the API key (Authorization: Bearer, x-api-key), else `user`, else anonymous.
 Tenant find_tenant(const http::RequestHead& head, const BodyFacts& body, HashSeed seed);
+// One who is known by name.
+Tenant named_tenant(std::string_view name, HashSeed seed);
 
 // The key of the session, or of the one it comes from: its parent, or the session of which it is a child; none if there is none.
 // Sessions of different tenants or models never meet, whatever id they use. `model`: the name that the pool knows it by.

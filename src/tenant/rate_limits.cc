@@ -1,6 +1,9 @@
 #include "tenant/rate_limits.h"
 
 #include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
 
 namespace turnpike::tenant {
 
@@ -85,6 +88,29 @@ std::size_t RateLimits::entries() const {
 std::uint64_t RateLimits::forgotten() const {
   const std::scoped_lock lock(mutex_);
   return forgotten_;
+}
+
+RateHeaders::RateHeaders(const RateLimits::Standings& standings) {
+  struct Names {
+    std::string_view limit;
+    std::string_view remaining;
+    std::string_view reset;
+  };
+  static constexpr std::array<Names, kLimitedCount> kNames = {{
+      {"x-ratelimit-limit-requests", "x-ratelimit-remaining-requests",
+       "x-ratelimit-reset-requests"},
+      {"x-ratelimit-limit-input-tokens", "x-ratelimit-remaining-input-tokens",
+       "x-ratelimit-reset-input-tokens"},
+      {"x-ratelimit-limit-output-tokens", "x-ratelimit-remaining-output-tokens",
+       "x-ratelimit-reset-output-tokens"},
+  }};
+  for (std::size_t i = 0; i < standings.count; ++i) {
+    const Standing& one = standings.of[i];
+    const Names& names = kNames[static_cast<std::size_t>(one.what)];
+    fields_.emplace_back(names.limit, fmt::format("{:.0f}", one.limit));
+    fields_.emplace_back(names.remaining, fmt::format("{:.0f}", std::floor(one.remaining)));
+    fields_.emplace_back(names.reset, fmt::format("{:.0f}s", std::ceil(to_seconds(one.full_in))));
+  }
 }
 
 RateLimits::Entry& RateLimits::entry(TenantKey tenant, ModelId model) {

@@ -6,6 +6,11 @@
 #include <list>
 #include <mutex>
 #include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include <absl/container/flat_hash_map.h>
 
@@ -92,6 +97,21 @@ class RateLimits {
   std::list<Entry> entries_;  // last used first
   absl::flat_hash_map<Key, std::list<Entry>::iterator> index_;
   std::uint64_t forgotten_ = 0;
+};
+
+// How a tenant stands, as fields of an answer: x-ratelimit-limit-requests, -remaining-, -reset- and so on, the times in seconds.
+class RateHeaders {
+ public:
+  using Field = std::pair<std::string_view, std::string>;
+
+  RateHeaders() = default;
+  explicit RateHeaders(const RateLimits::Standings& standings);
+
+  // Names are lower-case texts that live for ever.
+  [[nodiscard]] std::span<const Field> fields() const { return fields_; }
+
+ private:
+  std::vector<Field> fields_;
 };
 
 }  // namespace turnpike::tenant

@@ -116,6 +116,7 @@ Caller Tenants::caller(const http::RequestHead& head, std::int64_t now) const {
       caller.name = *name;
     }
   }
+  caller.by_credentials = !caller.name.empty();
   if (caller.name.empty() && !rules_.header.empty()) {
     const http::Field* const named = head.find(rules_.header);
     if (named != nullptr) caller.name = named->value;

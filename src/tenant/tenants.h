@@ -26,7 +26,6 @@ std::optional<PriorityClass> priority_class(std::string_view name);
 struct Terms {
   double weight = 1.0;
   PriorityClass max_class = PriorityClass::standard;
-  bool may_set_deadlines = false;
   std::size_t max_in_flight = 0;  // requests of his, waiting and running; 0: as many as he likes
   MinuteLimits minute;
 
@@ -40,7 +39,8 @@ struct NamedTerms {
 
 // Who may use the gateway, and how. All of it may be replaced while requests run; see Tenants.
 struct TenantRules {
-  bool required = false;  // without valid credentials: 401
+  bool required = false;          // without valid credentials: 401
+  bool trust_unverified = false;  // who is not known may set priority and deadline, too
   std::string
       header;  // names the tenant, for a gateway behind a proxy that authenticates; empty: none
   std::vector<std::pair<std::string, std::string>> keys;  // API key, name of the tenant
@@ -61,6 +61,7 @@ Expected<std::vector<std::pair<std::string, std::string>>> parse_key_file(std::s
 struct Caller {
   std::string name;              // empty: nobody that is known by credentials
   bool verified = false;         // by a key or a token, or the trusted header
+  bool by_credentials = false;   // by a key or a token
   const Terms* terms = nullptr;  // good as long as the Tenants
   std::string refused;           // why this one may not go on; empty: he may
 };
