@@ -41,6 +41,14 @@ net::HttpServerLimits limits() {
   return limits;
 }
 
+// The name of a model; what waits for one endpoint alone has that endpoint's.
+std::string name_of(const gateway::Directory& directory, ModelId model) {
+  const auto alone = gateway::alone_serving(model);
+  if (!alone) return directory.model_names.at(model.value());
+  const auto endpoint = directory.endpoint(*alone);
+  return endpoint == nullptr ? "?" : "endpoint " + endpoint->name;
+}
+
 }  // namespace
 
 AdminApi::AdminApi(gateway::Gateway& gateway)
@@ -139,7 +147,8 @@ net::Task<void> AdminApi::metrics(net::Exchange& exchange) {
        .recent_requests = gateway_.recent().size(),
        .journal =
            recorder == nullptr ? telemetry::FlightRecorder::Counters{} : recorder->counters(),
-       .conversations = gateway_.conversations().sample()});
+       .conversations = gateway_.conversations().sample(),
+       .stored = gateway_.stored().sample()});
   co_await exchange.respond(200, metrics::TextWriter::kContentType, text);
 }
 
@@ -209,7 +218,7 @@ net::Task<void> AdminApi::queue(net::Exchange& exchange) {
       });
   Json list = Json::array();
   for (const core::QueuedView& view : seen.listed) {
-    list.push_back(to_json(view, directory->model_names.at(view.model.value())));
+    list.push_back(to_json(view, name_of(*directory, view.model)));
   }
   co_await respond(exchange, 200, {{"queued", seen.queued}, {"requests", std::move(list)}});
 }

@@ -57,6 +57,7 @@ gateway::Settings gateway_settings(const config::Config& config) {
   s.body_bytes = bytes(limits.body);
   s.connections = limits.connections;
   s.recent_requests = limits.recent_requests;
+  s.stored_responses = limits.stored_responses;
   s.conversations = {.conversations = limits.conversations, .idle = limits.conversation_idle};
   s.upstream_head_limits.max_bytes = bytes(limits.upstream_head);
   s.upstream_head_limits.max_fields = limits.upstream_header_fields;

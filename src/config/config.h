@@ -91,6 +91,7 @@ struct LimitConfig {
   std::size_t connections = 10'000;     // of one worker
   std::size_t recent_requests = 1024;   // of one worker; 0: none
   std::size_t conversations = 100'000;  // known by their prompts
+  std::size_t stored_responses = 100'000;
   Duration conversation_idle = std::chrono::hours(1);
 
   // Of endpoints.

@@ -207,6 +207,11 @@ std::vector<Key> describe(Config& c) {
       {"limits.conversation_idle", &c.limits.conversation_idle,
        "Conversations without an id that have been idle for longer are forgotten.",
        kPositiveDuration},
+      {"limits.stored_responses",
+       &c.limits.stored_responses,
+       "Answers and conversations of the Responses API whose endpoint is remembered; beyond it "
+       "those not asked for are forgotten, and to go on from them is a 404.",
+       {2, 1e8}},
       {"limits.upstream_head",
        &c.limits.upstream_head,
        "Largest head of an endpoint's answer; above it 502.",

@@ -15,6 +15,7 @@
 #include "gateway/metrics.h"
 #include "gateway/owner.h"
 #include "gateway/settings.h"
+#include "gateway/stored_answers.h"
 #include "gateway/worker.h"
 #include "telemetry/access_log.h"
 #include "telemetry/flight_recorder.h"
@@ -61,6 +62,7 @@ class Gateway {
   [[nodiscard]] const Fleet& fleet() const { return *fleet_; }
   [[nodiscard]] const Metrics& metrics() const { return metrics_; }
   [[nodiscard]] const Conversations& conversations() const { return conversations_; }
+  [[nodiscard]] const StoredAnswers& stored() const { return stored_; }
   [[nodiscard]] const telemetry::RecentRequests& recent() const { return recent_; }
   // Null: nothing is recorded.
   [[nodiscard]] telemetry::FlightRecorder* recorder() const { return recorder_; }
@@ -79,6 +81,7 @@ class Gateway {
   telemetry::FlightRecorder* const recorder_;  // null: off
   telemetry::RecentRequests recent_;
   Conversations conversations_;
+  StoredAnswers stored_;
   DirectoryBoard board_;
   Board<tenant::Tenants> tenants_;
   tenant::RateLimits rate_limits_;

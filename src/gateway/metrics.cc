@@ -271,6 +271,12 @@ std::string Metrics::text(const std::vector<PoolSample>& pools,
              "What should be in the journal's files and is not.");
   out.sample(telemetry.journal.dropped_bytes);
   write_conversations(out, telemetry.conversations);
+  out.family("turnpike_stored_responses", Type::gauge,
+             "Answers and conversations of the Responses API whose endpoint is remembered.");
+  out.sample(static_cast<double>(telemetry.stored.known));
+  out.family("turnpike_stored_responses_forgotten_total", Type::counter,
+             "Of those, forgotten because there were too many.");
+  out.sample(telemetry.stored.forgotten);
   metrics::write_process_stats(out, metrics::read_process_stats());
   return registry_.scrape() + out.take();
 }

@@ -10,6 +10,7 @@
 #include "gateway/conversations.h"
 #include "gateway/fleet.h"
 #include "gateway/settings.h"
+#include "gateway/stored_answers.h"
 #include "gateway/worker_metrics.h"
 #include "metrics/registry.h"
 #include "telemetry/flight_recorder.h"
@@ -28,6 +29,7 @@ struct TelemetrySample {
   std::size_t recent_requests = 0;
   telemetry::FlightRecorder::Counters journal;
   Conversations::Sample conversations;
+  StoredAnswers::Sample stored;
 };
 
 // All metrics of a gateway: what workers count, and what the pools and the fleet say when they are asked.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace turnpike::gateway {
 
@@ -15,8 +16,18 @@ core::Pool* Pools::of_endpoint(EndpointId endpoint) const {
   return found == by_endpoint_.end() ? nullptr : found->second;
 }
 
-void Pools::serve(const core::EndpointSpec& spec, TimePoint now) {
-  assert(!spec.models.empty());
+void Pools::serve_alone(EndpointId endpoint, TimePoint now) {
+  const auto found = served_.find(endpoint);
+  if (found == served_.end() || std::exchange(found->second.alone, true)) return;
+  serve(core::EndpointSpec(found->second.spec), now);
+}
+
+void Pools::serve(const core::EndpointSpec& given, TimePoint now) {
+  assert(!given.models.empty());
+  Served& served = served_[given.id];
+  served.spec = given;
+  core::EndpointSpec spec = given;
+  if (served.alone) spec.models.push_back(own_model(given.id));  // behind all others
   core::Pool* const current = of_endpoint(spec.id);
   core::Pool& pool = pool_for(spec.models, current, now);
   for (const ModelId model : spec.models) by_model_[model] = &pool;
@@ -62,6 +73,7 @@ void Pools::remove(EndpointId endpoint, TimePoint now) {
   if (pool == nullptr) return;
   pool->remove_endpoint(endpoint, now);
   by_endpoint_.erase(endpoint);
+  served_.erase(endpoint);
 }
 
 void Pools::advance(TimePoint now) {
@@ -84,7 +96,8 @@ std::vector<Pools::Listed> Pools::list() const {
   std::vector<Listed> listed;
   for (const auto& pool : pools_) listed.push_back({{}, pool.get()});
   for (const auto& [model, pool] : by_model_) {
-    std::ranges::find(listed, pool, &Listed::pool)->models.push_back(model);
+    if (!alone_serving(model))
+      std::ranges::find(listed, pool, &Listed::pool)->models.push_back(model);
   }
   for (Listed& entry : listed) std::ranges::sort(entry.models);
   return listed;

@@ -15,6 +15,17 @@
 
 namespace turnpike::gateway {
 
+// The model that one endpoint alone serves: for a request that no other can answer. Never a name of a client's, and in no list of
+// models; see Pools::serve_alone().
+constexpr std::uint32_t kOwnModels = std::uint32_t{1} << 31U;
+constexpr ModelId own_model(EndpointId endpoint) {
+  return ModelId(kOwnModels | endpoint.value());
+}
+constexpr std::optional<EndpointId> alone_serving(ModelId model) {
+  return (model.value() & kOwnModels) == 0 ? std::nullopt
+                                           : std::optional(EndpointId(model.value() & ~kOwnModels));
+}
+
 // All pools of a gateway, and which endpoint and model is in which. Endpoints that serve a common model are in one pool, and
 // an endpoint is in exactly one; pools that turn out to share a model are merged, and split only by a restart. A model's pool
 // may change through a merge, so requests are addressed by their model. As pure as the pools themselves; whoever has the
@@ -27,6 +38,9 @@ class Pools {
 
   // The endpoint serves `spec.models` (sorted, not empty) from now on; it may be new.
   void serve(const core::EndpointSpec& spec, TimePoint now);
+  // From now on the endpoint, which must serve something, also takes requests for its own model. Endpoints are grouped by what they
+  // serve, so this is done only for those that need it.
+  void serve_alone(EndpointId endpoint, TimePoint now);
   // It gets no new requests; those it runs keep their leases.
   void remove(EndpointId endpoint, TimePoint now);
 
@@ -46,7 +60,7 @@ class Pools {
   }
 
   struct Listed {
-    std::vector<ModelId> models;  // sorted
+    std::vector<ModelId> models;  // sorted, without own ones
     core::Pool* pool;
   };
   // In order of creation.
@@ -60,6 +74,11 @@ class Pools {
   core::JournalWriter* journal_;
   std::uint32_t made_ = 0;  // pools so far
   std::vector<std::unique_ptr<core::Pool>> pools_;
+  struct Served {
+    core::EndpointSpec spec;  // as it was given
+    bool alone = false;       // its own model, too
+  };
+  absl::flat_hash_map<EndpointId, Served> served_;
   absl::flat_hash_map<ModelId, core::Pool*> by_model_;
   absl::flat_hash_map<EndpointId, core::Pool*> by_endpoint_;
 };

@@ -55,6 +55,11 @@ RequestLife::Step RequestLife::refuse(openai::Trouble trouble, std::string_view 
 }
 
 RequestLife::Step RequestLife::refuse(const core::Rejection& rejection) {
+  using enum core::RejectReason;
+  const bool refused =
+      rejection.reason == attempts_exhausted && last_failure_ == core::FailureKind::refused;
+  if (holder_ && (refused || rejection.reason == no_endpoint || rejection.reason == unknown_model))
+    return holder_is_gone();
   // Everybody is full: what the last endpoint said about that is better than anything we could.
   const bool passed_on = !held_answer_.empty() && (held_status_ == 429 || held_status_ == 503) &&
                          (rejection.reason == core::RejectReason::saturated ||

@@ -36,7 +36,8 @@ void RequestLife::build_upstream_request() {
   http::UpstreamRequest upstream;
   upstream.host = endpoint_->authority;
   upstream.target = target;
-  upstream.framing = http::Framing::length;
+  const bool bare = head_.framing == http::Framing::none && head_.method != "POST";
+  upstream.framing = bare ? http::Framing::none : http::Framing::length;
   upstream.content_length = upstream_body_->size();
   // Keys and tokens that were meant for the gateway go no further.
   upstream.drop_authorization = !bearer.empty() || caller_.by_credentials;
@@ -186,6 +187,15 @@ RequestLife::Step RequestLife::give_up(core::FailureKind kind) {
   upstream_.reset();
   deadline_.disarm();
   worker_.metrics().attempt_failed(kind);
+  last_failure_ = kind;
+  if (!ticket_) {  // a question to the one endpoint that can answer it
+    if (held_answer_.empty())
+      return kind == core::FailureKind::refused ? holder_is_gone()
+                                                : refuse(openai::Trouble::unreachable);
+    own_answer_ = std::move(held_answer_);
+    record_.status = held_status_;
+    return Step::finished;
+  }
   ticket_.failed(kind);
   return Step::try_again;
 }

@@ -33,6 +33,10 @@ RequestLife::~RequestLife() {
 net::Task<bool> RequestLife::run() {
   Step step = co_await receive();
   if (step == Step::next) step = answer_locally();
+  if (step == Step::next && route_ == openai::Route::stored_response) {
+    step = co_await ask_holder();
+    co_return co_await settle();
+  }
   if (step == Step::next) step = understand();
   if (step == Step::next) submit();
   while (step == Step::next || step == Step::try_again) {
@@ -148,6 +152,7 @@ RequestLife::Step RequestLife::understand() {
   model_ = model->second;
 
   find_tenant();
+  if (const Step step = find_holder(); step != Step::next) return step;
   if (const Step step = take_limits(); step != Step::next) return step;
   find_session();
   upstream_body_.emplace(body_.view());
@@ -161,6 +166,13 @@ RequestLife::Step RequestLife::understand() {
 void RequestLife::find_session() {
   const Settings& settings = worker_.settings();
   auto found = openai::find_session(head_, facts_, settings.sessions);
+  // What it goes on from is not in the prompt, so that the prompt tells nothing.
+  if (!facts_.previous_response.empty() && (!found || found->from.starts_with("body:"))) {
+    session_ = held_session_;
+    if (session_) session_from_ = "body:previous_response_id";
+    facts_.conversation = {};
+    return;
+  }
   Conversations* const known = worker_.shared().conversations;
   if (!found && known != nullptr) {
     conversation_ = known->begin(tenant_, facts_, body_.view());
@@ -188,7 +200,7 @@ void RequestLife::submit() {
   id_ = worker_.admit(*this);
   core::Submission submission;
   submission.id = id_;
-  submission.model = model_;
+  submission.model = holder_ ? own_model(holder_) : model_;
   submission.session = session_;
   submission.doubtful_session = session_is_doubtful_;
   submission.parent = parent_;
@@ -290,7 +302,8 @@ net::Task<RequestLife::Step> RequestLife::relay() {
   // What is compressed is passed on unread.
   shape.read_usage = success && answer_.find("content-encoding") == nullptr;
   shape.hide_usage = event_stream && hide_usage_ && shape.read_usage;
-  shape.read_notes = shape.read_usage && static_cast<bool>(conversation_);
+  const bool may_be_stored = success && route_ == openai::Route::responses;
+  shape.read_notes = shape.read_usage && (conversation_ || may_be_stored);
   const bool reusable = answer_.keep_alive && answer_.framing != http::Framing::until_close;
   if (shape.to == http::Framing::until_close) keep_client_ = false;
   record_.status = answer_.status;
@@ -315,11 +328,20 @@ net::Task<RequestLife::Step> RequestLife::relay() {
   int reads = 0;
   bool input_over = false;
   bool stalled = false;
+  bool remembered = false;
   const auto note_progress = [&] {
     if (relay.first_token_seen() && record_.first_token == TimePoint{}) {
       record_.first_token = now();
-      if (event_stream) ticket_.first_token();
+      if (event_stream && ticket_) ticket_.first_token();
     }
+    if (!may_be_stored || remembered) return;
+    // Before the client can ask for it.
+    const std::string& id = state == AnswerRelay::State::more ? relay.notes().response_id_yet()
+                                                              : relay.notes().response_id();
+    if (id.empty()) return;
+    remembered = true;
+    remember(id);
+    if (!facts_.kept_conversation.empty()) remember(facts_.kept_conversation);
   };
   const auto stall_limit = [&] {
     return real(outlet_->blocked() ? worker_.settings().client_write

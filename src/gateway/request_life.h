@@ -57,7 +57,10 @@ class RequestLife {
   net::Task<Step> receive();
   Step admit_caller();
   Step answer_locally();
+  net::Task<Step> ask_holder();
   Step understand();
+  void find_keeper();
+  Step find_holder();
   void find_session();
   void submit();
   net::Task<Step> wait();
@@ -90,6 +93,9 @@ class RequestLife {
   Step refuse(openai::Trouble trouble, std::string_view message = {}, std::string_view param = {},
               Duration retry_after = std::chrono::seconds(1));
   Step refuse(const core::Rejection& rejection);
+  Step holder_is_unknown(std::string_view id, std::string_view param = {});
+  Step holder_is_gone();
+  void remember(const std::string& id);
   Step client_left();
   std::string unknown_model(std::string_view name);
   [[nodiscard]] bool left() const;
@@ -123,6 +129,9 @@ class RequestLife {
   ConversationTurn conversation_;
   std::shared_ptr<const tenant::Tenants> tenants_;  // whose terms the caller has
   tenant::Caller caller_;
+  TenantKey keeper_;         // whose stored answers it may refer to: as the head tells
+  EndpointId holder_;        // alone holds what the request goes on from; none: any may answer
+  SessionKey held_session_;  // of that
   openai::Tenant tenant_;
   tenant::InFlight::Permit in_flight_;
   bool charged_ = false;  // to his limits of a minute
@@ -134,6 +143,7 @@ class RequestLife {
   std::optional<core::Decision> decision_;
   std::shared_ptr<const EndpointEntry> endpoint_;
   core::Dispatch dispatch_;
+  core::FailureKind last_failure_ = core::FailureKind::died;
 
   // forward
   std::string upstream_head_;

@@ -44,6 +44,7 @@ struct Settings {
   std::shared_ptr<const tenant::Tenants> tenants =
       std::make_shared<tenant::Tenants>(tenant::TenantRules{});
   std::size_t rate_limit_entries = 100'000;  // tenants times models whose use is remembered
+  std::size_t stored_responses = 100'000;    // of which the endpoint is remembered
   bool response_headers = true;              // x-turnpike-*
   http::HeadLimits head_limits;
   std::uint64_t body_bytes = std::uint64_t{64} << 20U;

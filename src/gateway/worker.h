@@ -34,6 +34,7 @@ namespace turnpike::gateway {
 
 class Conversations;
 class RequestLife;
+class StoredAnswers;
 class WorkerMetrics;
 
 // What all workers share and none owns.
@@ -47,6 +48,7 @@ struct Shared {
   const Settings& settings;
   telemetry::AccessLog* access_log;  // null: off
   telemetry::RecentRequests& recent;
+  StoredAnswers& stored;
   Conversations* conversations;   // null: sessions are not found by their prompts
   Log log;                        // for the operator
   std::function<void()> drained;  // a worker has finished draining; any thread

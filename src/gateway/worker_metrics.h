@@ -17,7 +17,6 @@
 
 namespace turnpike::gateway {
 
-
 // The families that workers count in.
 struct RequestFamilies {
   RequestFamilies(metrics::Registry& registry, std::size_t max_models, bool kthena_names);

@@ -36,11 +36,11 @@ void AnswerNotes::look(std::string_view json) {
   std::string_view call;
   std::string_view text;
   if (responses_) {
-    if (response_id_.empty()) {
-      const std::size_t response = json.find("\"response\"");
-      const std::string_view id =
-          string_behind(json, "\"id\"", response == std::string_view::npos ? 0 : response);
+    // Its items have ids, too.
+    std::string_view id = response_id_.empty() ? string_behind(json, "\"id\"") : std::string_view();
+    while (!id.empty() && response_id_.empty()) {
       if (id.starts_with("resp") && id.size() <= kLongestId) response_id_ = id;
+      id = string_behind(json, "\"id\"", static_cast<std::size_t>(id.data() - json.data()));
     }
     call = string_behind(json, "\"call_id\"");
     if (json.find("output_text") != std::string_view::npos) {
@@ -60,8 +60,8 @@ void AnswerNotes::look(std::string_view json) {
 
 void AnswerNotes::event(std::string_view payload) {
   if (over_) return;
-  if (++events_ > kMostEvents) over_ = true;
   look(payload);
+  if (++events_ > kMostEvents) over_ = true;
 }
 
 void AnswerNotes::bytes(std::string_view data) {

@@ -29,6 +29,8 @@ class AnswerNotes {
   // At the end of the answer.
   [[nodiscard]] AnswerSign sign();
   [[nodiscard]] const std::string& response_id();
+  // As far as it is known.
+  [[nodiscard]] const std::string& response_id_yet() const { return response_id_; }
 
  private:
   void look(std::string_view json);

@@ -34,6 +34,8 @@ enum class Key : std::uint8_t {
   session_id,
   conversation_id,
   prompt_cache_key,
+  previous_response_id,
+  conversation,
   prompt,
 };
 struct KnownKey {
@@ -51,6 +53,8 @@ constexpr auto kKeys = std::to_array<KnownKey>({
     {"session_id", Key::session_id},
     {"conversation_id", Key::conversation_id},
     {"prompt_cache_key", Key::prompt_cache_key},
+    {"previous_response_id", Key::previous_response_id},
+    {"conversation", Key::conversation},
     {"prompt", Key::prompt},
     {"input", Key::prompt},
     {"inputs", Key::prompt},
@@ -319,6 +323,33 @@ struct Scan {
     return true;
   }
 
+  bool read_previous(od::value& value) {
+    bool is_string = false;
+    return string_of(value, facts.previous_response, is_string);
+  }
+
+  // An id, or an object with one.
+  bool read_kept_conversation(od::value& value) {
+    bool is_string = false;
+    if (!string_of(value, facts.kept_conversation, is_string)) return false;
+    od::object object;
+    if (!is_string && !value.get_object().get(object)) {
+      for (auto entry : object) {
+        od::field field;
+        if (const auto code = std::move(entry).get(field)) return refuse(code);
+        std::string_view name;
+        if (!key_of(field, name)) return false;
+        od::value inner = field.value();
+        if (name == "id" && !string_of(inner, facts.kept_conversation, is_string)) return false;
+      }
+    }
+    if (!facts.kept_conversation.empty()) {
+      facts.session = facts.kept_conversation;
+      facts.session_field = BodySession::conversation;
+    }
+    return true;
+  }
+
   bool read_user(od::value& value, bool wins) {
     std::string text;
     bool is_string = false;
@@ -418,6 +449,10 @@ struct Scan {
         return read_session(value, BodySession::conversation_id);
       case Key::prompt_cache_key:
         return read_session(value, BodySession::prompt_cache_key);
+      case Key::previous_response_id:
+        return route != Route::responses || read_previous(value);
+      case Key::conversation:
+        return route != Route::responses || read_kept_conversation(value);
       case Key::prompt:
         return read_prompt(value, key);
       case Key::none:

@@ -30,6 +30,7 @@ struct PromptSize {
 // Which field of the body named the session.
 enum class BodySession : std::uint8_t {
   none,
+  conversation,  // of the Responses API
   metadata_session_id,
   session_id,
   conversation_id,
@@ -55,6 +56,8 @@ struct BodyFacts {
   std::string
       session;  // of the first of these that is a non-empty string, in the order of BodySession
   BodySession session_field = BodySession::none;
+  std::string previous_response;   // `previous_response_id`: what the request goes on from
+  std::string kept_conversation;   // `conversation`, or its `id`: the same, kept by an endpoint
   std::vector<NamedField> fields;  // of those that were asked for, what is a string
   PromptSize prompt;
   // Of the prompt's raw bytes; never 0 if there is a prompt. Beyond 64 KiB only the first and last 32 KiB of each field and its

@@ -273,6 +273,15 @@ TEST(Route, IsFoundByMethodAndPath) {
   EXPECT_EQ(find_route("GET", "/v1/realtime"), Route::unsupported);
   EXPECT_EQ(find_route("POST", "/tokenize"), Route::engine);
   EXPECT_EQ(find_route("GET", "/"), Route::unknown);
+  EXPECT_EQ(find_route("GET", "/v1/responses/resp_1"), Route::stored_response);
+  EXPECT_EQ(find_route("DELETE", "/v1/responses/resp_1"), Route::stored_response);
+  EXPECT_EQ(find_route("POST", "/v1/responses/resp_1"), Route::wrong_method);
+  EXPECT_EQ(find_route("POST", "/v1/responses/resp_1/cancel"), Route::stored_response);
+  EXPECT_EQ(find_route("GET", "/v1/responses/resp_1/cancel"), Route::wrong_method);
+  EXPECT_EQ(find_route("GET", "/v1/responses/resp_1/input_items"), Route::stored_response);
+  EXPECT_EQ(find_route("POST", "/v1/responses/resp_1/other"), Route::unknown);
+  EXPECT_EQ(find_route("POST", "/v1/responses"), Route::responses);
+  EXPECT_EQ(stored_response_id("/v1/responses/resp_1/cancel"), "resp_1");
   EXPECT_EQ(dialect_of(Route::messages), Dialect::anthropic);
 }
 

@@ -16,6 +16,7 @@ enum class Trouble : std::uint8_t {
   bad_body,              // 400: not JSON, no model, wrong type
   unauthorized,          // 401
   unknown_model,         // 404
+  unknown_response,      // 404: nobody is known to hold what the request goes on from
   not_found,             // 404: no such path
   method_not_allowed,    // 405
   request_timeout,       // 408: the client did not send its request in time

@@ -72,6 +72,8 @@ std::string_view field_name(BodySession field) {
   switch (field) {
     case BodySession::none:
       return {};
+    case BodySession::conversation:
+      return "conversation";
     case BodySession::metadata_session_id:
       return "metadata.session_id";
     case BodySession::session_id:

@@ -16,6 +16,7 @@ enum class Route : std::uint8_t {
   count_tokens,      // POST /v1/messages/count_tokens
   other_v1,          // any other POST /v1/... (embeddings, rerank, score, classify, pooling, audio)
   engine,            // POST /generate, /completion, /tokenize, ...: the model may be missing
+  stored_response,   // GET, DELETE /v1/responses/{id}, GET .../input_items, POST .../cancel
   models,            // GET /v1/models
   model,             // GET /v1/models/{id}
   unknown,           // 404
@@ -32,6 +33,7 @@ constexpr Dialect dialect_of(Route route) {
     case Route::count_tokens:
       return Dialect::anthropic;
     case Route::responses:
+    case Route::stored_response:
       return Dialect::responses;
     case Route::engine:
       return Dialect::native;
@@ -43,6 +45,8 @@ constexpr Dialect dialect_of(Route route) {
 constexpr bool is_relayed(Route route) {
   return route <= Route::engine;
 }
+// The id in the path of a stored response.
+std::string_view stored_response_id(std::string_view path);
 constexpr bool requires_model(Route route) {
   return route != Route::engine;
 }
