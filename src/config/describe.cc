@@ -604,6 +604,7 @@ struct Text {
   }
   std::string operator()(const MappingList& list) const {
     std::vector<std::string> firsts;
+    firsts.reserve(list.size());
     for (std::size_t i = 0; i < list.size(); ++i)
       firsts.push_back(value_text(list.keys_of(i).front()));
     return join(firsts, ",");

@@ -58,14 +58,15 @@ core::Pool& Pools::pool_for(std::span<const ModelId> models, core::Pool* current
 }
 
 void Pools::merge(core::Pool& into, core::Pool& from, TimePoint now) {
+  const core::Pool* const gone = &from;
   into.absorb(std::move(from), now);
   for (auto& [model, pool] : by_model_) {
-    if (pool == &from) pool = &into;
+    if (pool == gone) pool = &into;
   }
   for (auto& [endpoint, pool] : by_endpoint_) {
-    if (pool == &from) pool = &into;
+    if (pool == gone) pool = &into;
   }
-  std::erase_if(pools_, [&](const auto& pool) { return pool.get() == &from; });
+  std::erase_if(pools_, [gone](const auto& pool) { return pool.get() == gone; });
 }
 
 void Pools::remove(EndpointId endpoint, TimePoint now) {
@@ -94,6 +95,7 @@ std::optional<TimePoint> Pools::next_deadline() const {
 
 std::vector<Pools::Listed> Pools::list() const {
   std::vector<Listed> listed;
+  listed.reserve(pools_.size());
   for (const auto& pool : pools_) listed.push_back({{}, pool.get()});
   for (const auto& [model, pool] : by_model_) {
     if (!alone_serving(model))

@@ -19,6 +19,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     if (facts.error().message.empty()) __builtin_trap();
     return 0;
   }
+  // What the messages tell changes nothing else.
+  const auto without = scanner.scan(Route::chat_completions, buffer.view(), false);
+  if (!without || without->prompt_hash != facts->prompt_hash || without->blocks != facts->blocks ||
+      !(without->prompt == facts->prompt))
+    __builtin_trap();
+  for (const PromptMark& mark : facts->conversation.marks) {
+    if (std::size_t{mark.answer_at} + mark.answer_size > size) __builtin_trap();
+  }
   if (facts->model.empty() || facts->model_at + facts->model_size > size) __builtin_trap();
   if (!facts->ask_for_usage) return 0;
   SplicedBody spliced(buffer.view());

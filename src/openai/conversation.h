@@ -9,8 +9,9 @@ namespace turnpike::openai {
 // A place in a list of messages at which an earlier prompt of the same conversation may have ended: behind a message that is not
 // the model's.
 struct PromptMark {
-  std::uint64_t exact = 0;  // chained hash of all messages up to here
-  std::uint64_t said = 0;   // the same of what was said to the model: without its answers
+  std::uint64_t exact = 0;    // chained hash of all messages up to here
+  std::uint64_t said = 0;     // the same of what was said to the model: without its answers
+  std::uint64_t message = 0;  // hash of the last of them alone
   std::uint64_t call = 0;  // hash of the id of the first tool call in the answer behind it; 0: none
   std::uint32_t answer_at =
       0;  // where in the body the text of that answer begins; nothing if its size is 0

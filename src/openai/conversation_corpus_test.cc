@@ -60,7 +60,7 @@ class Player {
       ADD_FAILURE() << client << ", line " << number << ": " << name << " was taken for "
                     << owner->second;
     }
-    if (known != session_of_.end() && !line.value("may_start", false)) {
+    if (known != session_of_.end()) {
       ++tally.turns;
       if (!continues) {
         ++tally.missed;

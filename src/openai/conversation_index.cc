@@ -13,6 +13,7 @@ namespace {
 
 // So many ends of a prompt are looked for, from its end on; a turn adds a few.
 constexpr std::size_t kLooks = 512;
+constexpr std::size_t kTailLooks = 8;
 // So many conversations with equal prompts are told apart.
 constexpr int kEquals = 64;
 // A text as long as this is nobody else's beginning by chance.
@@ -74,10 +75,13 @@ std::optional<ConversationIndex::Turn> ConversationIndex::begin(
     const PromptMark& last = prompt.marks.back();
     const MessageKeys keys(scope, prompt);
     end = {.keys = {key_of(keys.exact, last.exact), key_of(keys.said, last.said),
+                    key_of(keys.said, chain_hash(last.message, 2)),
                     key_of(keys.said, chain_hash(prompt.root, 1))},
            .has_history = last.has_history || last.answered,
            .offers_tools = prompt.offers_tools};
     match = find_messages(scope, prompt, body);
+    if (match.number == 0 && match.beside == 0 && !match.ambiguous)
+      match = find_tail(scope, prompt, body);
   } else if (prompt.form == Conversation::Form::text && blocks.size() < kMaxBlocks) {
     const std::string_view text = body.substr(prompt.text_at, prompt.text_size);
     const std::string_view rest = text.substr(blocks.size() * kBlockBytes);
@@ -176,6 +180,35 @@ ConversationIndex::Match ConversationIndex::find_messages(std::uint64_t scope,
     if (match.ambiguous || match.beside != 0) return match;
   }
   return match;
+}
+
+// A history of which older parts were left out or masked still shows the last message and its answer.
+ConversationIndex::Match ConversationIndex::find_tail(std::uint64_t scope,
+                                                      const Conversation& prompt,
+                                                      std::string_view body) const {
+  const MessageKeys keys(scope, prompt);
+  const std::span<const PromptMark> marks = prompt.marks;
+  const std::size_t looks = std::min(marks.size(), kTailLooks);
+  for (std::size_t i = marks.size(); i > marks.size() - looks; --i) {
+    const PromptMark& mark = marks[i - 1];
+    if (!mark.answered) continue;
+    const auto found = newest_[tail].find(key_of(keys.said, chain_hash(mark.message, 2)));
+    if (found == newest_[tail].end()) continue;
+    const AnswerSign sign = sign_of(mark, body);
+    Match match;
+    int looked = 0;
+    for (Number number = found->second; number != 0 && looked < kEquals;
+         number = known_[number].next[tail], ++looked) {
+      const Known& known = known_[number];
+      // One that goes on from a short answer to a short question could be anybody's.
+      const bool tells = known.sign.call != 0 || known.sign.count == AnswerSign::kLetters;
+      if (!tells || compare(known.sign, sign) != Likeness::same) continue;
+      if (match.number != 0) return {.ambiguous = true};
+      match.number = number;
+    }
+    if (match.number != 0) return match;
+  }
+  return {};
 }
 
 ConversationIndex::Match ConversationIndex::find_text(std::uint64_t scope,
@@ -278,7 +311,7 @@ ConversationIndex::Number ConversationIndex::make(TimePoint now) {
 
 void ConversationIndex::move_to(Number number, const End& end) {
   Known& known = known_[number];
-  for (const Way way : {exact, said, root}) {
+  for (const Way way : {exact, said, tail, root}) {
     if (known.keys[way] == end.keys[way]) continue;
     remove(number, way);
     put(number, way, end.keys[way]);
@@ -332,7 +365,7 @@ void ConversationIndex::remove(Number number, Way way) {
 
 void ConversationIndex::forget(Number number) {
   wake(number);
-  for (const Way way : {exact, said, root}) remove(number, way);
+  for (const Way way : {exact, said, tail, root}) remove(number, way);
   known_.erase(number);
 }
 

@@ -26,7 +26,8 @@ struct ConversationLimits {
 
 // Which prompt ended where: recognises a request as the next turn of a conversation by its messages alone. A request continues a
 // conversation if it contains that one's last prompt, whatever was answered; the longest such prompt wins. Where the model's earlier
-// answers were written anew, what was said to it decides, if the latest answer agrees or nobody else said the same.
+// answers were written anew, what was said to it decides, if the latest answer agrees or nobody else said the same. Where older
+// messages were left out or masked, the last message and the beginning of its answer decide.
 //
 // The same first prompt twice is two conversations (a hundred users say "hello"), unless the first was never answered (then it is
 // tried again). While one of them runs, the same prompt is another attempt beside it (best of n), with a conversation of its own.
@@ -76,9 +77,9 @@ class ConversationIndex {
 
  private:
   using Number = core::Slab<int>::Number;
-  // By what a conversation is found: its last prompt, what was said in it, its beginning.
-  enum Way : std::uint8_t { exact, said, root };
-  static constexpr std::size_t kWays = 3;
+  // By what a conversation is found: its last prompt, what was said in it, the last message, its beginning.
+  enum Way : std::uint8_t { exact, said, tail, root };
+  static constexpr std::size_t kWays = 4;
 
   struct Known {
     SessionKey session;
@@ -123,6 +124,7 @@ class ConversationIndex {
   Match find_messages(std::uint64_t scope, const Conversation& prompt, std::string_view body);
   Match find_text(std::uint64_t scope, std::span<const std::uint64_t> blocks, std::string_view text,
                   bool token_ids);
+  Match find_tail(std::uint64_t scope, const Conversation& prompt, std::string_view body) const;
   // Of those with this key, the one that is meant; changes `match` if there is one, or if several could be.
   bool choose(Way way, std::uint64_t key, const Shown& shown, Match& match) const;
   [[nodiscard]] Number parent_of(const End& end) const;

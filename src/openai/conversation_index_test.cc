@@ -191,6 +191,30 @@ TEST(ConversationIndex, ToolsThatChangeDoNotEndAConversation) {
   EXPECT_EQ(next.session, first.session);
 }
 
+TEST(ConversationIndex, AHistoryWithoutItsBeginningIsKnownByItsLastMessageAndAnswer) {
+  Known known;
+  known.turn(talk({"a", "b", "c"}), "d");
+  const auto before = known.turn(talk({"a", "b", "c", "d", "e"}),
+                                 "an answer that is long enough to be told from others");
+  const auto trimmed = known.turn(
+      talk({"e", "An answer that is long enough to be told from others.", "f"}), "short");
+  EXPECT_EQ(trimmed.session, before.session);
+  EXPECT_NE(known.turn(talk({"f", "short", "g"})).session, before.session) << "anybody's";
+}
+
+TEST(ConversationIndex, TheSameLastMessageWithAnotherAnswerIsSomebodyElses) {
+  Known known;
+  const std::string answer = "an answer that is long enough to be told from others";
+  const auto one = known.turn(talk({"x", "y", "go on"}), answer);
+  EXPECT_NE(known.turn(talk({"p", "q", "go on", "another that is quite as long as the first", "r"}))
+                .session,
+            one.session);
+  const auto two = known.turn(talk({"v", "w", "go on"}), answer);
+  const auto which = known.turn(talk({"go on", answer, "more"}));
+  EXPECT_NE(which.session, one.session);
+  EXPECT_NE(which.session, two.session);
+}
+
 TEST(ConversationIndex, TextsThatGrow) {
   Known known;
   for (const std::size_t size : {200U, 1023U, 1024U, 1025U, 5000U}) {

@@ -274,7 +274,10 @@ void ConversationReader::add(const Content& content) {
   if (content.role == Role::user && !std::exchange(saw_user_, true)) found_.root = said_;
   // What only instructs is no prompt yet.
   if (content.role == Role::system && !saw_user_) return;
-  mark({.exact = exact_, .said = said_, .has_history = has_history_});
+  mark({.exact = exact_,
+        .said = said_,
+        .message = chain_hash(content.hash, role),
+        .has_history = has_history_});
 }
 
 void ConversationReader::mark(PromptMark mark) {

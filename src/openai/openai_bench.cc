@@ -5,6 +5,7 @@
 #include "base/byte_buffer.h"
 #include "http/head.h"
 #include "openai/body.h"
+#include "openai/conversation_index.h"
 #include "openai/identity.h"
 #include "openai/stream_usage.h"
 
@@ -42,6 +43,30 @@ void BM_ScanBody(benchmark::State& state) {
                           static_cast<std::int64_t>(state.iterations()));
 }
 BENCHMARK(BM_ScanBody)->ArgsProduct({{1 << 10, 8 << 10, 64 << 10, 1 << 20}, {0, 1}});
+
+// A turn of a conversation that is not known, of so many messages, beside 100,000 that are: every place at which it could
+// go on from one is looked at, the longest idle is forgotten, and this one remembered and ended.
+void BM_UnknownConversation(benchmark::State& state) {
+  constexpr std::size_t kKnown = 100'000;
+  ConversationIndex index({.conversations = kKnown}, 1);
+  std::string text =
+      R"({"model":"m","messages":[{"role":"system","content":")" + std::string(4000, 's') + "\"}";
+  for (std::int64_t i = 0; i < state.range(0); ++i)
+    text += R"(,{"role":"user","content":"a question"},{"role":"assistant","content":"an answer"})";
+  ByteBuffer body;
+  body.append(text + R"(,{"role":"user","content":"and now?"}]})");
+  BodyScanner scanner;
+  const auto facts = *scanner.scan(Route::chat_completions, body.view());
+  std::uint64_t scope = 0;
+  const auto turn = [&] {
+    const auto begun =
+        index.begin(++scope, facts.conversation, facts.blocks, body.view(), TimePoint{});
+    index.end(*begun, true, {}, TimePoint{});
+  };
+  while (scope < kKnown) turn();
+  for (auto _ : state) turn();
+}
+BENCHMARK(BM_UnknownConversation)->Arg(1)->Arg(20)->Arg(500);
 
 void BM_StreamEvent(benchmark::State& state) {
   const std::string_view first = R"({"choices":[{"index":0,"delta":{"content":"V"}}]})";

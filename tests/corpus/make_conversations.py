@@ -12,7 +12,6 @@ here, from a fixed seed, so that running this again changes nothing. One line is
   answer         the whole answer, or
   events         the payloads of a streamed one; null: it failed
   held           it is still running when the following lines come, up to {"release": NUMBER OF LINE}
-  may_start      the client has thrown away the beginning: starting anew is right as well
   parent         the conversation that it is known to come from
 
 src/openai/conversation_corpus_test.cc plays all files against one index.
@@ -121,7 +120,7 @@ def says(role, text, **more):
 
 
 def chat(conversation, messages, answer=None, events=None, **more):
-    line = {k: more.pop(k) for k in ("held", "may_start", "parent") if k in more}
+    line = {k: more.pop(k) for k in ("held", "parent") if k in more}
     body = {"messages": json.loads(json.dumps(messages)), "model": "m", **({"stream": True} if events else {}), **more}
     return {"conversation": conversation, "route": "/v1/chat/completions", "body": body,
             **({"events": events} if events else {"answer": answer}), **line}
@@ -240,12 +239,12 @@ def compacts(name, turns):
 
 
 def trims(name, turns):
-    """A window: only the last messages are sent."""
+    """A window: only the system prompt and the last messages are sent."""
     system, rest = says("system", prose(40)), [says("user", prose(8))]
     for i in range(turns):
         text = prose(10)
         window = rest[-5:]
-        yield chat(name, [system, *window], chat_answer(text), **({"may_start": True} if len(rest) > 5 else {}))
+        yield chat(name, [system, *window], chat_answer(text))
         rest += [says("assistant", text), says("user", prose(8))]
 
 
@@ -255,7 +254,7 @@ def masks_old_results(name, turns):
     results = []
     for i in range(turns):
         calls = [call("run_command", {"path": random_.choice(WORDS)})]
-        yield chat(name, messages, chat_answer(None, calls), tools=TOOLS, **({"may_start": True} if i > 2 else {}))
+        yield chat(name, messages, chat_answer(None, calls), tools=TOOLS)
         results.append({"role": "tool", "tool_call_id": calls[0]["id"], "content": prose(25)})
         messages += [says("assistant", None, tool_calls=calls), results[-1]]
         if len(results) > 2:
