@@ -51,8 +51,9 @@ std::string name_of(const gateway::Directory& directory, ModelId model) {
 
 }  // namespace
 
-AdminApi::AdminApi(gateway::Gateway& gateway)
+AdminApi::AdminApi(gateway::Gateway& gateway, Reload reload)
     : gateway_(gateway),
+      reload_(std::move(reload)),
       server_(
           gateway.control(), [this](net::Exchange& exchange) { return handle(exchange); },
           limits()) {}
@@ -66,6 +67,10 @@ net::Task<void> AdminApi::handle(net::Exchange& exchange) {
   if (path.starts_with(session_prefix) && path.ends_with("/end") && method == "POST") {
     co_await end_session(
         exchange, path.substr(session_prefix.size(), path.size() - session_prefix.size() - 4));
+  } else if (path == "/api/endpoints" && method == "POST") {
+    co_await change_endpoint(exchange);
+  } else if (path == "/api/reload" && method == "POST") {
+    co_await reload(exchange);
   } else if (!reads) {
     co_await respond(exchange, 405, {{"error", fmt::format("{} does not allow {}", path, method)}});
   } else if (path == "/healthz") {
@@ -93,6 +98,49 @@ net::Task<void> AdminApi::handle(net::Exchange& exchange) {
   } else {
     co_await not_found(exchange, fmt::format("there is no {} here", path));
   }
+}
+
+// {"url": ..., "action": "add" | "drain" | "remove"}
+net::Task<void> AdminApi::change_endpoint(net::Exchange& exchange) {
+  const Json asked = Json::parse(exchange.body(), nullptr, false);
+  const auto text = [&asked](const char* name) {
+    const auto found = asked.is_object() ? asked.find(name) : asked.end();
+    return found != asked.end() && found->is_string() ? found->get<std::string>() : "";
+  };
+  const std::string url = text("url");
+  const std::string action = text("action");
+  if (url.empty() || (action != "add" && action != "drain" && action != "remove")) {
+    co_return co_await respond(
+        exchange, 400,
+        {{"error", R"(expected {"url": "http://...", "action": "add", "drain" or "remove"})"}});
+  }
+  std::vector<gateway::BackendSettings> backends = gateway_.fleet().backends();
+  const auto known = std::ranges::find(backends, url, &gateway::BackendSettings::url);
+  if (action == "add") {
+    if (known != backends.end())
+      co_return co_await respond(exchange, 409, {{"error", url + " is there already"}});
+    const std::size_t host = url.find("://");
+    backends.push_back(
+        {.url = url, .name = host == std::string::npos ? url : url.substr(host + 3)});
+  } else if (known == backends.end()) {
+    co_return co_await not_found(exchange, "there is no endpoint " + url);
+  } else if (action == "drain") {
+    gateway_.drain_backend(url);
+  } else {
+    backends.erase(known);
+  }
+  if (const auto changed = gateway_.change_backends(backends); !changed)
+    co_return co_await respond(exchange, 400, {{"error", changed.error().message}});
+  co_await respond(exchange, 200, {{"url", url}, {"action", action}});
+}
+
+net::Task<void> AdminApi::reload(net::Exchange& exchange) {
+  const ReloadReport report = reload_("POST /api/reload");
+  co_await respond(exchange, report.taken ? 200 : 422,
+                   {{"taken", report.taken},
+                    {"errors", report.errors},
+                    {"changed", report.changed},
+                    {"needs_restart", report.needs_restart}});
 }
 
 // What is in memory, up to this moment, as a file for `turnpike journal` and `turnpike simulate`.
@@ -148,7 +196,9 @@ net::Task<void> AdminApi::metrics(net::Exchange& exchange) {
        .journal =
            recorder == nullptr ? telemetry::FlightRecorder::Counters{} : recorder->counters(),
        .conversations = gateway_.conversations().sample(),
-       .stored = gateway_.stored().sample()});
+       .stored = gateway_.stored().sample(),
+       .rate_limit_entries = gateway_.rate_limits().entries(),
+       .rate_limits_forgotten = gateway_.rate_limits().forgotten()});
   co_await exchange.respond(200, metrics::TextWriter::kContentType, text);
 }
 

@@ -42,7 +42,7 @@ int print(const Options& options) {
 
 }  // namespace
 
-config::Loaded load_configuration(const std::string& file, std::vector<config::FlagValue> flags) {
+config::Loaded read_configuration(const std::string& file, std::vector<config::FlagValue> flags) {
   config::Sources sources{.file = std::nullopt,
                           .environment = config::process_environment(),
                           .flags = std::move(flags)};
@@ -56,6 +56,11 @@ config::Loaded load_configuration(const std::string& file, std::vector<config::F
     }
   }
   if (loaded.ok()) loaded = config::load(sources);
+  return loaded;
+}
+
+config::Loaded load_configuration(const std::string& file, std::vector<config::FlagValue> flags) {
+  config::Loaded loaded = read_configuration(file, std::move(flags));
   for (const std::string& warning : loaded.warnings) fmt::print(stderr, "warning: {}\n", warning);
   for (const std::string& error : loaded.errors) fmt::print(stderr, "{}\n", error);
   return loaded;

@@ -16,6 +16,7 @@
 #include "admin/admin_api.h"
 #include "app/config_commands.h"
 #include "app/gateway_settings.h"
+#include "app/reload.h"
 #include "app/tenant_rules.h"
 #include "app/termination.h"
 #include "base/clock.h"
@@ -106,6 +107,17 @@ net::Task<void> shut_down(gateway::Gateway& gateway, admin::AdminApi& admin) {
   gateway.control().stop();
 }
 
+// Files are looked at once a second, in real time.
+net::Task<void> watch_files(Reloader& reloader, gateway::Gateway& gateway, net::Signal& signal) {
+  net::Deadline deadline(signal);
+  while (!gateway.draining()) {
+    deadline.arm(std::chrono::seconds(1));
+    while (!deadline.expired() && !gateway.draining()) co_await signal.wait();
+    if (gateway.draining()) break;
+    if (reloader.files_changed()) reloader.reload("a file has changed");
+  }
+}
+
 int run(const Options& options) {
   const config::Loaded loaded = load_configuration(options.file, flag_values(options));
   if (!loaded.ok()) return 2;
@@ -132,7 +144,9 @@ int run(const Options& options) {
   net::Gate gate(control);
   // Before any other thread, the access log's included: a thread without the mask would die of the signal, and all with it.
   std::function<void(int)> end;
-  const Termination termination(control, [&end](int count) { end(count); });
+  std::function<void()> hangup;
+  const Termination termination(
+      control, [&end](int count) { end(count); }, [&hangup] { hangup(); });
   auto access_log = open_access_log(config.access_log);
   if (!access_log) return fail_with(1, access_log.error());
   auto recorder = open_recorder(config.journal, clock.now(), log);
@@ -141,10 +155,15 @@ int run(const Options& options) {
   settings.tenants = std::make_shared<tenant::Tenants>(*std::move(rules));
   gateway::Gateway gateway(control, clock, std::move(settings), access_log->get(), recorder->get(),
                            log);
-  admin::AdminApi admin(gateway);
+  Reloader reloader(gateway, options.file, flag_values(options), loaded, log);
+  hangup = [&reloader] { reloader.reload("SIGHUP"); };
+  admin::AdminApi admin(gateway,
+                        [&reloader](std::string_view why) { return reloader.reload(why); });
+  net::Signal file_watch(control);
   end = [&](int count) {
     if (count == 1) {
       control.spawn(gate, shut_down(gateway, admin));
+      file_watch.notify();
     } else {
       gateway.abort();
     }
@@ -154,6 +173,7 @@ int run(const Options& options) {
   const auto admin_bound = admin.listen(*admin_at);
   if (!admin_bound) return fail_with(1, admin_bound.error());
   if (const auto started = gateway.start(); !started) return fail_with(1, started.error());
+  control.spawn(gate, watch_files(reloader, gateway, file_watch));
   fmt::print(stderr, "ready listen={} admin={}\n", gateway.address().to_string(),
              admin_bound->to_string());
   control.run();

@@ -2,17 +2,20 @@
 
 #include <functional>
 
+#include <signal.h>
+
 #include "net/fd.h"
 #include "net/reactor.h"
 
 namespace turnpike::app {
 
-// SIGTERM and SIGINT as calls on a reactor's thread: the first asks for an orderly end, every further one for an end at once.
-// Must be made before other threads start, because it blocks the signals for the calling thread and those it starts.
+// SIGTERM and SIGINT as calls on a reactor's thread: the first asks for an orderly end, every further one for an end at once; and
+// SIGHUP, which asks for the configuration to be read again. Must be made before other threads start, because it blocks the signals for the calling thread and those it starts.
 class Termination final : public net::EventSource {
  public:
-  // `on_signal` gets how many signals there have been, from 1.
-  Termination(net::Reactor& reactor, std::function<void(int)> on_signal);
+  // `on_signal` gets how many signals to end there have been, from 1. `on_hangup`: none: SIGHUP ends the process, as ever.
+  explicit Termination(net::Reactor& reactor, std::function<void(int)> on_signal,
+                       std::function<void()> on_hangup = nullptr);
   Termination(const Termination&) = delete;
   Termination& operator=(const Termination&) = delete;
   ~Termination();
@@ -22,6 +25,8 @@ class Termination final : public net::EventSource {
  private:
   net::Reactor& reactor_;
   std::function<void(int)> on_signal_;
+  std::function<void()> on_hangup_;
+  sigset_t awaited_;
   net::Fd fd_;
   int count_ = 0;
 };

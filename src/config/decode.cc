@@ -69,7 +69,7 @@ class Decoder {
         continue;
       }
       const std::string name = entry.first.Scalar();
-      const std::string path = prefix.empty() ? name : prefix + "." + name;
+      const std::string path = prefix.empty() ? name : fmt::format("{}.{}", prefix, name);
       if (!seen.insert(name).second) {
         problem(entry.first, path, "key is given twice");
         continue;
@@ -186,7 +186,8 @@ class Decoder {
       const std::string name = fmt::format("{}[{}]", key.path, i);
       const std::vector<Key> keys = list.keys_of(i);
       const std::string& required = keys.front().path;
-      places_[root_ + name] = places_[root_ + name + "." + required] = place_of(item.Mark());
+      const std::string path = root_ + name;
+      places_[path] = places_[fmt::format("{}.{}", path, required)] = place_of(item.Mark());
       if (item.IsScalar() && !list.text.empty()) {
         std::string wrong = assign(keys.front(), item.Scalar());
         if (!wrong.empty()) problem(item, name, std::move(wrong));

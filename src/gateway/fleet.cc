@@ -41,7 +41,7 @@ struct Fleet::Endpoint {
         gauges_pause(reactor) {}
 
   std::shared_ptr<const EndpointEntry> entry;
-  const BackendSettings& backend;
+  const BackendSettings backend;
   net::HttpClient health;
   net::HttpClient models_client;
   net::HttpClient gauges_client;
@@ -59,7 +59,19 @@ struct Fleet::Endpoint {
   int failures = 0;
   int successes = 0;
   bool healthy = true;
+  bool draining = false;
+  bool leaving = false;  // its tasks end, and it with the last of them
+  int tasks = 0;
 
+  void wake() {
+    health.abort();
+    models_client.abort();
+    gauges_client.abort();
+    find_pause.notify();
+    health_pause.notify();
+    models_pause.notify();
+    gauges_pause.notify();
+  }
   void found(const net::Address& address) {
     auto known = std::make_shared<EndpointEntry>(*entry);
     known->address = address;
@@ -82,49 +94,134 @@ Fleet::Fleet(net::Reactor& reactor, const Settings& settings, const Clock& clock
 
 Fleet::~Fleet() = default;
 
+bool Fleet::over(const Endpoint& endpoint) const {
+  return stopping_ || endpoint.leaving;
+}
+
+// Everything about it but its id and its address.
+Expected<EndpointEntry> Fleet::entry_of(const BackendSettings& backend) {
+  const auto url = net::HttpUrl::parse(backend.url);
+  if (!url) return std::unexpected(url.error());
+  EndpointEntry entry;
+  entry.name = backend.name;
+  entry.authority = url->authority();
+  entry.path = url->path;
+  entry.api_key = backend.api_key;
+  return entry;
+}
+
+Fleet::Endpoint& Fleet::join(EndpointEntry entry, const BackendSettings& backend) {
+  entry.id = EndpointId(static_cast<std::uint32_t>(endpoints_.size()));
+  endpoints_.push_back(std::make_unique<Endpoint>(
+      reactor_, std::make_shared<const EndpointEntry>(std::move(entry)), backend));
+  return *endpoints_.back();
+}
+
 Expected<void> Fleet::start() {
   for (const BackendSettings& backend : settings_.backends) {
+    auto entry = entry_of(backend);
+    if (!entry) return std::unexpected(entry.error());
     const auto url = net::HttpUrl::parse(backend.url);
-    if (!url) return std::unexpected(url.error());
-    auto entry = std::make_shared<EndpointEntry>();
-    entry->id = EndpointId(static_cast<std::uint32_t>(endpoints_.size()));
-    entry->name = backend.name;
-    entry->authority = url->authority();
-    entry->path = url->path;
-    entry->api_key = backend.api_key;
     const auto addresses = resolve_(url->host, url->port);
     if (addresses) entry->address = addresses->front();
-    endpoints_.push_back(std::make_unique<Endpoint>(reactor_, std::move(entry), backend));
+    Endpoint& endpoint = join(*std::move(entry), backend);
     if (addresses) continue;
-    Endpoint& lost = *endpoints_.back();
-    lost.healthy = false;
-    lost.trouble = addresses.error().message;
-    log_(Severity::warning, fmt::format("endpoint {} is out: {}", lost.entry->name, lost.trouble));
+    endpoint.healthy = false;
+    endpoint.trouble = addresses.error().message;
+    log_(Severity::warning,
+         fmt::format("endpoint {} is out: {}", endpoint.entry->name, endpoint.trouble));
   }
   publish();
   for (const auto& endpoint : endpoints_) {
     if (endpoint->healthy) {
       watch(*endpoint);
     } else {
-      reactor_.spawn(gate_, find(*endpoint));
+      spawn(*endpoint, find(*endpoint, kResolveAgain));
     }
   }
   return {};
 }
 
+Expected<void> Fleet::change(const std::vector<BackendSettings>& wanted) {
+  std::vector<EndpointEntry> entries;
+  for (const BackendSettings& backend : wanted) {
+    auto entry = entry_of(backend);
+    if (!entry) return std::unexpected(entry.error());
+    entries.push_back(*std::move(entry));
+  }
+  for (const auto& endpoint : endpoints_) {
+    if (endpoint != nullptr && !endpoint->leaving &&
+        std::ranges::find(wanted, endpoint->backend) == wanted.end())
+      leave(*endpoint);
+  }
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const bool known = std::ranges::any_of(endpoints_, [&](const auto& endpoint) {
+      return endpoint != nullptr && !endpoint->leaving && endpoint->backend == wanted[i];
+    });
+    if (known) continue;
+    Endpoint& endpoint = join(std::move(entries[i]), wanted[i]);
+    // Until its name has an address, which is asked for where nobody waits.
+    endpoint.healthy = false;
+    log_(Severity::info, fmt::format("endpoint {} is new", endpoint.entry->name));
+    spawn(endpoint, find(endpoint, Duration(0)));
+  }
+  publish();
+  return {};
+}
+
+bool Fleet::drain(std::string_view url) {
+  bool any = false;
+  for (const auto& endpoint : endpoints_) {
+    if (endpoint == nullptr || endpoint->leaving || endpoint->backend.url != url) continue;
+    any = true;
+    endpoint->draining = true;
+    log_(Severity::info, fmt::format("endpoint {} drains", endpoint->entry->name));
+    owner_.run([id = endpoint->entry->id](Pools& pools, TimePoint now) {
+      if (core::Pool* const pool = pools.of_endpoint(id)) pool->set_draining(id, true, now);
+    });
+  }
+  return any;
+}
+
+std::vector<BackendSettings> Fleet::backends() const {
+  std::vector<BackendSettings> list;
+  for (const auto& endpoint : endpoints_) {
+    if (endpoint != nullptr && !endpoint->leaving) list.push_back(endpoint->backend);
+  }
+  return list;
+}
+
+// What it runs goes on to its end: workers hold its entry, the pool its leases.
+void Fleet::leave(Endpoint& endpoint) {
+  endpoint.leaving = true;
+  log_(Severity::info, fmt::format("endpoint {} is gone", endpoint.entry->name));
+  owner_.run([id = endpoint.entry->id](Pools& pools, TimePoint now) { pools.remove(id, now); });
+  endpoint.wake();
+}
+
+void Fleet::spawn(Endpoint& endpoint, net::Task<void> task) {
+  ++endpoint.tasks;
+  reactor_.spawn(gate_, run(endpoint, std::move(task)));
+}
+
+net::Task<void> Fleet::run(Endpoint& endpoint, net::Task<void> task) {
+  co_await std::move(task);
+  if (--endpoint.tasks == 0 && endpoint.leaving) endpoints_[endpoint.entry->id.value()].reset();
+}
+
 void Fleet::watch(Endpoint& endpoint) {
   if (!endpoint.backend.models.empty()) serves(endpoint, endpoint.backend.models);
-  if (settings_.health_active) reactor_.spawn(gate_, watch_health(endpoint));
-  reactor_.spawn(gate_, watch_models(endpoint));
-  reactor_.spawn(gate_, watch_gauges(endpoint));
+  if (settings_.health_active) spawn(endpoint, watch_health(endpoint));
+  spawn(endpoint, watch_models(endpoint));
+  spawn(endpoint, watch_gauges(endpoint));
 }
 
 // Asks for its address until there is one. The resolver may block for long, so it is asked on a thread that nobody waits for.
-net::Task<void> Fleet::find(Endpoint& endpoint) {
+net::Task<void> Fleet::find(Endpoint& endpoint, Duration first_pause) {
   const auto url = net::HttpUrl::parse(endpoint.backend.url);
-  while (!stopping_) {
-    co_await pause(endpoint, kResolveAgain, endpoint.find_pause);
-    if (stopping_) break;
+  for (Duration wait = first_pause; !over(endpoint); wait = kResolveAgain) {
+    co_await pause(endpoint, wait, endpoint.find_pause);
+    if (over(endpoint)) break;
     const auto answer = std::make_shared<Answer>();
     std::thread([answer, resolve = resolve_, host = url->host, port = url->port] {
       auto addresses = resolve(host, port);
@@ -132,12 +229,12 @@ net::Task<void> Fleet::find(Endpoint& endpoint) {
       answer->addresses = std::move(addresses);
     }).detach();
     std::optional<Expected<std::vector<net::Address>>> addresses;
-    while (!addresses && !stopping_) {
+    while (!addresses && !over(endpoint)) {
       co_await pause(endpoint, kLookForAnswer, endpoint.find_pause);
       const std::scoped_lock lock(answer->mutex);
       addresses = std::exchange(answer->addresses, std::nullopt);
     }
-    if (stopping_) break;
+    if (over(endpoint)) break;
     if (!*addresses) {
       endpoint.trouble = addresses->error().message;
       continue;
@@ -153,31 +250,25 @@ net::Task<void> Fleet::find(Endpoint& endpoint) {
 net::Task<void> Fleet::stop() {
   stopping_ = true;
   for (const auto& endpoint : endpoints_) {
-    endpoint->health.abort();
-    endpoint->models_client.abort();
-    endpoint->gauges_client.abort();
-    endpoint->find_pause.notify();
-    endpoint->health_pause.notify();
-    endpoint->models_pause.notify();
-    endpoint->gauges_pause.notify();
+    if (endpoint != nullptr) endpoint->wake();
   }
   co_await gate_.drained();
 }
 
 // Jittered by a tenth, so that many endpoints are not asked all at once.
-net::Task<void> Fleet::pause(Endpoint&, Duration interval, net::Signal& signal) {
+net::Task<void> Fleet::pause(const Endpoint& endpoint, Duration interval, net::Signal& signal) {
   net::Deadline deadline(signal);
   deadline.arm(from_seconds(to_seconds(clock_.real(interval)) * (0.9 + 0.2 * random_.uniform())));
-  while (!deadline.expired() && !stopping_) co_await signal.wait();
+  while (!deadline.expired() && !over(endpoint)) co_await signal.wait();
 }
 
 net::Task<void> Fleet::watch_health(Endpoint& endpoint) {
   const net::ClientLimits limits{.connect = clock_.real(settings_.health_timeout),
                                  .silence = clock_.real(settings_.health_timeout)};
   const std::string target = endpoint.entry->path + settings_.health_path;
-  while (!stopping_) {
+  while (!over(endpoint)) {
     const auto answer = co_await endpoint.health.request({.target = target}, limits);
-    if (stopping_) break;
+    if (over(endpoint)) break;
     // An engine that has no such path still answers; one that is loading or ill says 5xx.
     const bool well = answer && answer->status < 500;
     if (well) {
@@ -206,10 +297,10 @@ net::Task<void> Fleet::watch_models(Endpoint& endpoint) {
     bearer = "Bearer " + endpoint.entry->api_key;
     fields.push_back({"Authorization", bearer, http::FieldKind::authorization});
   }
-  while (!stopping_) {
+  while (!over(endpoint)) {
     const auto answer =
         co_await endpoint.models_client.request({.target = target, .fields = fields}, limits);
-    if (stopping_) break;
+    if (over(endpoint)) break;
     std::string trouble;
     if (!answer) {
       trouble = answer.error().message;
@@ -241,11 +332,11 @@ net::Task<void> Fleet::watch_gauges(Endpoint& endpoint) {
                                  .silence = clock_.real(settings_.gauges_timeout),
                                  .body = settings_.scrape_bytes};
   const std::string target = endpoint.entry->path + settings_.gauges_path;
-  while (!stopping_) {
+  while (!over(endpoint)) {
     if (!endpoint.models.empty()) {
       const TimePoint asked = clock_.now();
       const auto answer = co_await endpoint.gauges_client.request({.target = target}, limits);
-      if (stopping_) break;
+      if (over(endpoint)) break;
       ++endpoint.scrapes;
       if (answer && answer->status == 200) {
         const backend::Reading reading = endpoint.gauges.read(answer->body);
@@ -290,8 +381,10 @@ void Fleet::serves(Endpoint& endpoint, std::vector<std::string> models) {
   std::ranges::sort(spec.models);
   // The owner first: a name that clients can use has a pool.
   const bool healthy = endpoint.healthy;
-  owner_.run([spec, healthy](Pools& pools, TimePoint now) {
+  const bool draining = endpoint.draining;
+  owner_.run([spec, healthy, draining](Pools& pools, TimePoint now) {
     pools.serve(spec, now);
+    if (draining) pools.of_endpoint(spec.id)->set_draining(spec.id, true, now);
     if (!healthy) pools.of_endpoint(spec.id)->set_healthy(spec.id, false, now);
   });
   publish();
@@ -317,7 +410,9 @@ void Fleet::publish() {
   directory->model_names = model_names_;
   directory->models_known = models_known_;
   for (const auto& endpoint : endpoints_) {
-    directory->endpoints.push_back(endpoint->entry);
+    const bool there = endpoint != nullptr && !endpoint->leaving;
+    directory->endpoints.push_back(there ? endpoint->entry : nullptr);
+    if (!there) continue;
     if (endpoint->healthy || !endpoint->backend.models.empty()) {
       directory->served.insert(directory->served.end(), endpoint->models.begin(),
                                endpoint->models.end());
@@ -332,6 +427,7 @@ void Fleet::publish() {
 std::vector<Fleet::Status> Fleet::status() const {
   std::vector<Status> list;
   for (const auto& endpoint : endpoints_) {
+    if (endpoint == nullptr || endpoint->leaving) continue;
     Status status;
     status.id = endpoint->entry->id;
     status.name = endpoint->entry->name;

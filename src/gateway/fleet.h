@@ -42,6 +42,13 @@ class Fleet {
   // Ends all tasks.
   net::Task<void> stop();
 
+  // Makes the endpoints those that are wanted, in every setting; one of which anything has changed leaves and comes anew. Who leaves gets
+  // nothing more and finishes what it runs. Error, and nothing is changed: a URL is malformed.
+  Expected<void> change(const std::vector<BackendSettings>& wanted);
+  // It gets no new requests. False: there is none with this URL.
+  bool drain(std::string_view url);
+  [[nodiscard]] std::vector<BackendSettings> backends() const;
+
   struct Status {
     EndpointId id;
     std::string name;
@@ -59,12 +66,20 @@ class Fleet {
  private:
   struct Endpoint;
 
+  static Expected<EndpointEntry> entry_of(const BackendSettings& backend);
+  Endpoint& join(EndpointEntry entry, const BackendSettings& backend);
+  void leave(Endpoint& endpoint);
+  // A task that ends when the endpoint leaves.
+  void spawn(Endpoint& endpoint, net::Task<void> task);
+  net::Task<void> run(Endpoint& endpoint, net::Task<void> task);
+  [[nodiscard]] bool over(const Endpoint& endpoint) const;
+
   void watch(Endpoint& endpoint);
-  net::Task<void> find(Endpoint& endpoint);
+  net::Task<void> find(Endpoint& endpoint, Duration first_pause);
   net::Task<void> watch_health(Endpoint& endpoint);
   net::Task<void> watch_models(Endpoint& endpoint);
   net::Task<void> watch_gauges(Endpoint& endpoint);
-  net::Task<void> pause(Endpoint& endpoint, Duration interval, net::Signal& signal);
+  net::Task<void> pause(const Endpoint& endpoint, Duration interval, net::Signal& signal);
   void serves(Endpoint& endpoint, std::vector<std::string> models);
   void set_healthy(Endpoint& endpoint, bool healthy);
   void publish();
@@ -80,7 +95,7 @@ class Fleet {
   net::Gate gate_;
   Random random_{1};
   bool stopping_ = false;
-  std::vector<std::unique_ptr<Endpoint>> endpoints_;
+  std::vector<std::unique_ptr<Endpoint>> endpoints_;  // by EndpointId, never used again; null: gone
   absl::flat_hash_map<std::string, ModelId> model_ids_;
   std::vector<std::string> model_names_;
   bool models_known_ = false;

@@ -46,6 +46,15 @@ class Gateway {
     tenants_.publish(std::move(tenants));
   }
 
+  // Changes while it runs; what runs is not touched. Control thread.
+  Expected<void> change_backends(const std::vector<BackendSettings>& backends) {
+    return fleet_->change(backends);
+  }
+  bool drain_backend(std::string_view url) { return fleet_->drain(url); }
+  void set_policy(const core::PoolParams& params) {
+    owner_.run([params](Pools& pools, TimePoint now) { pools.set_policy(params, now); });
+  }
+
   // Turns unready, waits the settle time, stops listening, lets requests finish (queued ones too) for as long as drain_timeout,
   // then breaks what is left. Ends when every thread has.
   net::Task<void> drain();

@@ -262,6 +262,12 @@ std::string Metrics::text(const std::vector<PoolSample>& pools,
   out.family("turnpike_recent_requests", Type::gauge,
              "Ended requests that the admin API can still explain.");
   out.sample(static_cast<double>(telemetry.recent_requests));
+  out.family("turnpike_rate_limit_entries", Type::gauge,
+             "Tenants times models whose use of a minute is remembered.");
+  out.sample(static_cast<double>(telemetry.rate_limit_entries));
+  out.family("turnpike_rate_limit_forgotten_total", Type::counter,
+             "Of them, those forgotten because there were too many.");
+  out.sample(telemetry.rate_limits_forgotten);
   out.family("turnpike_journal_bytes_total", Type::counter,
              "What was recorded of the policy's events.");
   out.sample(telemetry.journal.bytes);

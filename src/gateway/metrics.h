@@ -30,6 +30,8 @@ struct TelemetrySample {
   telemetry::FlightRecorder::Counters journal;
   Conversations::Sample conversations;
   StoredAnswers::Sample stored;
+  std::size_t rate_limit_entries = 0;
+  std::uint64_t rate_limits_forgotten = 0;
 };
 
 // All metrics of a gateway: what workers count, and what the pools and the fleet say when they are asked.

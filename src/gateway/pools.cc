@@ -77,6 +77,11 @@ void Pools::remove(EndpointId endpoint, TimePoint now) {
   served_.erase(endpoint);
 }
 
+void Pools::set_policy(const core::PoolParams& params, TimePoint now) {
+  params_ = params;
+  for (const auto& pool : pools_) pool->set_policy(params, now);
+}
+
 void Pools::advance(TimePoint now) {
   for (const auto& pool : pools_) {
     const auto deadline = pool->next_deadline();

@@ -44,6 +44,9 @@ class Pools {
   // It gets no new requests; those it runs keep their leases.
   void remove(EndpointId endpoint, TimePoint now);
 
+  // For those there are and those to come.
+  void set_policy(const core::PoolParams& params, TimePoint now);
+
   // Null: no endpoint has ever served it.
   [[nodiscard]] core::Pool* of_model(ModelId model) const;
   [[nodiscard]] core::Pool* of_endpoint(EndpointId endpoint) const;

@@ -24,6 +24,8 @@ struct BackendSettings {
   int slots = 0;                    // 0: learned
   TokenCount capacity{0};           // 0: as it reports
   std::string api_key;
+
+  friend bool operator==(const BackendSettings&, const BackendSettings&) = default;
 };
 
 // What a gateway runs with: the configuration, checked and resolved, fixed for the life of the process. Durations are policy

@@ -179,7 +179,6 @@ def test_admin_garbage_is_refused_and_harmless(fake, gateway):
     assert serve.ask(chat()).status == 200
 
 
-@pytest.mark.xfail(strict=True, reason="endpoints cannot be changed through the admin API yet")
 def test_endpoint_is_added_drained_and_removed_live(fake, gateway):
     one, two = fake(), fake()
     serve = gateway([one])
