@@ -47,7 +47,7 @@ admin::ReloadReport Reloader::reload(std::string_view why) {
   admin::ReloadReport report;
   note_files();
   config::Loaded fresh = read_configuration(file_, flags_);
-  if (fresh.ok() && fresh.config.backends.empty()) fresh.errors.push_back("no backends");
+  if (fresh.ok() && fresh.config.backends.empty()) fresh.errors.emplace_back("no backends");
   auto rules = tenant_rules(fresh.config.tenants);
   if (fresh.ok() && !rules) fresh.errors.push_back(rules.error().message);
   if (!fresh.ok()) {

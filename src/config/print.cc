@@ -17,7 +17,7 @@ constexpr std::string_view kSecret = "***";
 
 // A value as JSON, which is YAML's flow style too.
 Json json_value(const Key& key) {
-  const std::string text = value_text(key);
+  std::string text = value_text(key);
   if (key.secret) return text.empty() ? "" : kSecret;
   if (const auto* const list = std::get_if<std::vector<std::string>*>(&key.target))
     return Json(**list);

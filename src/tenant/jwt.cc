@@ -142,8 +142,8 @@ std::string to_der(std::string_view signature) {
   Number r(BN_bin2bn(bytes_of(signature), kP256, nullptr));
   Number s(BN_bin2bn(bytes_of(signature) + kP256, kP256, nullptr));
   if (!made || !r || !s || ECDSA_SIG_set0(made.get(), r.get(), s.get()) != 1) return {};
-  static_cast<void>(r.release());  // the signature owns them now
-  static_cast<void>(s.release());
+  // The signature owns them now.
+  [[maybe_unused]] const std::pair<BIGNUM*, BIGNUM*> owned(r.release(), s.release());
   unsigned char* der = nullptr;
   const int size = i2d_ECDSA_SIG(made.get(), &der);
   if (size <= 0) return {};
