@@ -264,6 +264,29 @@ TEST(SplicedBody, SortsItsSplices) {
   EXPECT_EQ(body.size(), out.size());
 }
 
+// What is read of messages must not change what is taken for a body.
+TEST(BodyMessages, AKeyInPlaceOfAMessageIsRefusedAsWithoutReadingThem) {
+  for (const std::string_view messages :
+       {R"([{"role":"user","content":"a"}, "{role": "assistant", "content": "b"}])",
+        R"([{"role":"user","content":["a": "b", "c": "d"}]}])", R"(["a", 1, null])",
+        R"([{"role":"user","content":[{"type":"text" "text":"a"}]}])", R"([{"role":}])", R"([[]])",
+        R"([{"role":"user","content":[{"type":"text","text":"a"},{"type":"b":"c"}}]}])",
+        R"([{"role":"user","id":"b":"c"}}])", R"([{"role"::x "assistant","a":"b"}])",
+        R"([{"role":"user","name":"x","signature":"b":"c"}}])",
+        R"([{"role":"user","content":[1, true, null, "x"]}])"}) {
+    const std::string body = R"({"messages":)" + std::string(messages) + R"(,"model":"m"})";
+    ByteBuffer bytes;
+    bytes.append(body);
+    BodyScanner scanner;
+    const auto with = scanner.scan(Route::chat_completions, bytes.view());
+    const auto without = scanner.scan(Route::chat_completions, bytes.view(), false);
+    EXPECT_EQ(with.has_value(), without.has_value()) << body;
+    if (with && without) {
+      EXPECT_EQ(with->prompt_hash, without->prompt_hash) << body;
+    }
+  }
+}
+
 TEST(Route, IsFoundByMethodAndPath) {
   EXPECT_EQ(find_route("POST", "/v1/chat/completions"), Route::chat_completions);
   EXPECT_EQ(find_route("GET", "/v1/chat/completions"), Route::wrong_method);

@@ -31,11 +31,19 @@ std::string_view key_of(od::field& field) {
   return {raw, length};
 }
 
-// The raw bytes between the quotes; empty for what is no string.
-std::string_view string_in(od::value& value) {
+// The raw bytes between the quotes; empty for what is no string. A string is consumed: the parser, passing over one itself, would
+// take it for a key if a colon followed, and a broken message for a whole one. False for what is no value at all.
+bool string_in(od::value& value, std::string_view& raw) {
   const std::string_view token = trim_end(value.raw_json_token());
-  if (token.size() < 2 || token.front() != '"') return {};
-  return token.substr(1, token.size() - 2);
+  raw = {};
+  if (token.empty()) return false;
+  if (token.front() != '"')
+    return token.front() != ':' && token.front() != ',' && token.front() != '}' &&
+           token.front() != ']';
+  od::raw_json_string taken;
+  if (token.size() < 2 || value.get_raw_json_string().get(taken)) return false;
+  raw = token.substr(1, token.size() - 2);
+  return true;
 }
 
 // What a field of a message or block is to the conversation.
@@ -98,6 +106,10 @@ Part part_of(std::string_view name) {
   return Part::text;
 }
 
+bool holds_parts(Part part) {
+  return part == Part::text || part == Part::content || part == Part::calls;
+}
+
 bool is_reasoning(std::string_view type) {
   return type == "thinking" || type == "redacted_thinking" || type == "reasoning";
 }
@@ -138,7 +150,9 @@ bool ConversationReader::parts(od::value& value, Content& content, int depth) {
   od::json_type type{};
   if (value.type().get(type)) return false;
   if (type == od::json_type::string) {
-    content.take_text(string_in(value));
+    std::string_view text;
+    if (!string_in(value, text)) return false;
+    content.take_text(text);
     return true;
   }
   if (depth >= kMaxDepth) return true;
@@ -164,28 +178,25 @@ bool ConversationReader::block(od::object& object, Content& content, int depth) 
     od::field field;
     if (std::move(entry).get(field)) return false;
     od::value value = field.value();
-    switch (part_of(key_of(field))) {
-      case Part::type: {
-        const std::string_view type = string_in(value);
-        own.reasoning = is_reasoning(type);
-        is_call = type == "tool_use" || type == "function" || type == "server_tool_use";
+    const Part part = part_of(key_of(field));
+    std::string_view text;
+    if (holds_parts(part) ? !parts(value, own, depth) : !string_in(value, text)) return false;
+    switch (part) {
+      case Part::type:
+        own.reasoning = is_reasoning(text);
+        is_call = text == "tool_use" || text == "function" || text == "server_tool_use";
         break;
-      }
       case Part::own_id:
-        id = string_in(value);
+        id = text;
         break;
       case Part::id:
-        own.take(string_in(value), 2);
+        own.take(text, 2);
         break;
       case Part::name:
-        own.take(string_in(value), 3);
-        break;
-      case Part::arguments:
-      case Part::ignored:
-      case Part::role:
+        own.take(text, 3);
         break;
       default:
-        if (!parts(value, own, depth)) return false;
+        break;
     }
   }
   if (own.reasoning) return true;
@@ -205,32 +216,25 @@ bool ConversationReader::message(od::object& object, Content& content) {
     od::field field;
     if (std::move(entry).get(field)) return false;
     od::value value = field.value();
-    switch (part_of(key_of(field))) {
+    const Part part = part_of(key_of(field));
+    std::string_view text;
+    if (holds_parts(part) ? !parts(value, content, 0) : !string_in(value, text)) return false;
+    switch (part) {
       case Part::role:
-        role = string_in(value);
+        role = text;
         break;
       case Part::type:
-        type = string_in(value);
+        type = text;
         break;
-      case Part::own_id:  // engines give items of the Responses API ids of their own
+      case Part::id:
+        own_id = hash_bytes(text);
+        content.take(text, 2);
         break;
-      case Part::id: {
-        const std::string_view id = string_in(value);
-        own_id = hash_bytes(id);
-        content.take(id, 2);
-        break;
-      }
       case Part::name:
-        content.take(string_in(value), 3);
+        content.take(text, 3);
         break;
-      case Part::calls:
-        if (!parts(value, content, 1)) return false;
+      default:  // engines give items of the Responses API ids of their own
         break;
-      case Part::arguments:
-      case Part::ignored:
-        break;
-      default:
-        if (!parts(value, content, 0)) return false;
     }
   }
   if (role.empty()) {
@@ -292,10 +296,11 @@ bool ConversationReader::messages(od::array& messages) {
     if (std::move(element).get(value)) return false;
     od::json_type type{};
     if (value.type().get(type)) return false;
-    if (type != od::json_type::object) continue;
     od::object object;
     Content content;
-    if (value.get_object().get(object) || !message(object, content)) return false;
+    if (type != od::json_type::object || value.get_object().get(object) ||
+        !message(object, content))
+      return false;
     add(content);
   }
   return true;

@@ -16,7 +16,8 @@ class ConversationReader {
  public:
   explicit ConversationReader(std::string_view body) : body_(body) {}
 
-  // Each consumes its value, which is an array or an object. False: the JSON is broken inside, and the parser can go on no more.
+  // Each consumes its value, which is an array or an object. False: the JSON is broken inside, or holds what no message is: the
+  // parser must begin anew without this.
   bool messages(simdjson::ondemand::array& messages);
   bool instructions(simdjson::ondemand::value& value);
   // The same in one string; raw, with its quotes.
