@@ -166,6 +166,7 @@ RequestLife::Step RequestLife::understand() {
 void RequestLife::find_session() {
   const Settings& settings = worker_.settings();
   auto found = openai::find_session(head_, facts_, settings.sessions);
+  session_is_final_ = openai::ends_session(head_);
   // What it goes on from is not in the prompt, so that the prompt tells nothing.
   if (!facts_.previous_response.empty() && (!found || found->from.starts_with("body:"))) {
     session_ = held_session_;
@@ -193,7 +194,6 @@ void RequestLife::find_session() {
   parent_ = openai::parent_key(*found, tenant_.key, model, settings.hash_seed);
   session_is_doubtful_ = found->doubtful;
   session_from_ = std::move(found->from);
-  session_is_final_ = openai::ends_session(head_);
 }
 
 void RequestLife::submit() {

@@ -390,6 +390,45 @@ bool ConversationIndex::is_doubtful(bool offers_tools) const {
   return began_[kind] < kEnoughBegan || went_on_[kind] * 2 < began_[kind];
 }
 
+std::string ConversationIndex::broken_invariant() const {
+  if (known_.size() > limits_.conversations) return "too many";
+  std::size_t idle = 0;
+  Number before = 0;
+  for (Number number = idle_oldest_; number != 0; number = known_[number].newer, ++idle) {
+    if (known_[number].in_flight > 0) return "what runs is in the list of the idle";
+    if (known_[number].older != before) return "the list of the idle is torn";
+    before = number;
+  }
+  if (before != idle_newest_) return "the list of the idle ends elsewhere";
+  std::array<std::size_t, kWays> keyed{};
+  std::size_t running = 0;
+  std::size_t texts = 0;
+  for (Number number = 1; number <= known_.last_number(); ++number) {
+    if (!known_.contains(number)) continue;
+    const Known& known = known_[number];
+    running += known.in_flight > 0 ? 1 : 0;
+    texts += known.stem != 0 ? 1 : 0;
+    for (std::size_t way = 0; way < kWays; ++way) keyed[way] += known.keys[way] != 0 ? 1 : 0;
+  }
+  if (idle + running != known_.size()) return "neither idle nor running";
+  for (std::size_t way = 0; way < kWays; ++way) {
+    std::size_t listed = 0;
+    for (const auto& [key, newest] : newest_[way]) {
+      Number last = 0;
+      for (Number number = newest; number != 0; number = known_[number].next[way], ++listed) {
+        if (known_[number].keys[way] != key) return "under a key that is not its own";
+        if (known_[number].previous[way] != last) return "a list of equal keys is torn";
+        last = number;
+      }
+    }
+    if (listed != keyed[way]) return "not under its key";
+  }
+  for (const auto& [stem, rests] : rests_) {
+    for (const auto& [size, users] : rests) texts -= users;
+  }
+  return texts == 0 ? "" : "lengths of texts are miscounted";
+}
+
 std::string_view to_string(ConversationIndex::How how) {
   switch (how) {
     case ConversationIndex::How::started:

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -74,6 +75,8 @@ class ConversationIndex {
     std::uint64_t full = 0;       // not remembered, for want of room
   };
   [[nodiscard]] const Counters& counters() const { return counters_; }
+  // For tests: what is wrong with its books, by recounting everything; empty if nothing is.
+  [[nodiscard]] std::string broken_invariant() const;
 
  private:
   using Number = core::Slab<int>::Number;

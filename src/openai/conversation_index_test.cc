@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "base/byte_buffer.h"
-#include "base/hash_chain.h"
+#include "base/random.h"
 #include "openai/body.h"
 
 namespace turnpike::openai {
@@ -287,6 +287,42 @@ TEST(ConversationIndex, DoubtsLessWhereConversationsGoOn) {
   EXPECT_FALSE(known.turn(talk({"new"})).doubtful);
   for (int i = 0; i < 40; ++i) known.turn(talk({"shot" + std::to_string(i)}));
   EXPECT_TRUE(known.turn(talk({"newer"})).doubtful);
+}
+
+// Few words, so that everything that can meet does: equal prompts, branches, retries, several at once, more than there is room for.
+TEST(ConversationIndex, ItsBooksAreRightWhateverComes) {
+  const std::vector<std::string> words = {"a", "b", "an answer that is long enough to tell",
+                                          "an answer"};
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    Random random(seed);
+    Known known;
+    std::vector<std::optional<ConversationIndex::Turn>> running;
+    for (int i = 0; i < 1000; ++i) {
+      if (!running.empty() && random.uniform() < 0.5) {
+        const std::size_t which = random.next() % running.size();
+        AnswerSign sign;
+        sign.take(words[random.next() % words.size()]);
+        known.index.end(*running[which], random.uniform() < 0.8, sign, known.now);
+        running.erase(running.begin() + static_cast<std::ptrdiff_t>(which));
+      } else {
+        std::vector<std::string> texts;
+        for (std::uint64_t n = 1 + random.next() % 5; n > 0; --n)
+          texts.push_back(words[random.next() % words.size()]);
+        const bool text = random.uniform() < 0.3;
+        std::string all;
+        for (const std::string& part : texts)
+          all += part + std::string(random.next() % 3 * 500, ' ');
+        auto turn =
+            text ? known.begin(completion(all), Route::completions) : known.begin(talk(texts));
+        if (turn) running.push_back(std::move(turn));
+      }
+      if (random.uniform() < 0.01) known.now += std::chrono::minutes(50);
+      ASSERT_EQ(known.index.broken_invariant(), "") << "seed " << seed << ", step " << i;
+    }
+    EXPECT_GT(known.index.counters().forgotten, 0U);
+    for (const auto& turn : running) known.end(turn, "x");
+    EXPECT_EQ(known.index.broken_invariant(), "");
+  }
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 """Clients that send no session id: their next turn is recognised by its messages."""
 import threading
 
+import pytest
 from fake_engine import Gate, completion, delta, talk, whole
 from wire import Wire, eventually, post
 
@@ -58,16 +59,17 @@ def test_a_second_turn_without_any_header_is_boosted(fake, gateway):
     assert decisions[2] == "boosted" and "boosted" not in decisions[:2]
 
 
-def test_turns_without_any_header_stay_on_their_endpoint(fake, gateway):
+@pytest.mark.parametrize("workers", [1, 3])
+def test_turns_without_any_header_stay_on_their_endpoint(fake, gateway, workers):
     """Under the default policy the second turn goes where the first was computed, and the third has a place there."""
     engines = [fake(answers("A long answer that begins in its own way")) for _ in range(3)]
-    serve = gateway(engines)
+    serve = gateway(engines, "--workers", workers)
     failures = []
 
     def converse(number, stream):
         messages, seen = [says("system", "s" * 3000), says("user", f"conversation {number}")], []
-        with Wire(serve.port) as wire:
-            for i in range(4):
+        for i in range(4):
+            with Wire(serve.port) as wire:  # another connection for each turn, hence perhaps another worker
                 answer = wire.send(turn(messages, stream=stream)).answer()
                 seen.append((answer.get("x-turnpike-endpoint"), answer.get("x-turnpike-decision")))
                 messages = grown(messages, answer.text.strip(), f"more {number} {i}")

@@ -156,6 +156,16 @@ def test_a_dead_endpoint_takes_its_answers_with_it(stores, gateway):
     assert stores[0][other].count == 0 and response(serve).status == 200
 
 
+def test_an_endpoint_that_is_taken_out_takes_its_answers_with_it(stores, gateway):
+    serve = gateway(stores[1])
+    name = response(serve).json["id"]
+    url = next(engine.url for store, engine in zip(*stores) if name in store.responses)
+    assert serve.admin("/api/endpoints", {"url": url, "action": "remove"}).status == 200
+    eventually(lambda: len(serve.endpoints()) == 2)
+    for answer in (response(serve, previous_response_id=name), serve.ask(bare("GET", f"/v1/responses/{name}"))):
+        assert (answer.status, answer.get("x-turnpike-reason")) == (404, "unknown-response")
+
+
 def test_one_endpoint_needs_no_map(fake, gateway):
     """After a restart of the gateway, too: nobody else could hold it."""
     store = Store("a")
