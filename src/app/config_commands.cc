@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "app/tenant_rules.h"
+#include "app/rules.h"
 
 namespace turnpike::app {
 namespace {
@@ -23,6 +23,10 @@ int check(const Options& options) {
   if (!loaded.ok()) return 2;
   if (const auto rules = tenant_rules(loaded.config.tenants); !rules) {
     fmt::print(stderr, "{}\n", rules.error().message);
+    return 2;
+  }
+  if (const auto routes = model_routes(loaded.config.routes); !routes) {
+    fmt::print(stderr, "{}\n", routes.error().message);
     return 2;
   }
   fmt::print("{}: good\n", options.file);

@@ -9,7 +9,7 @@
 
 #include "app/config_commands.h"
 #include "app/gateway_settings.h"
-#include "app/tenant_rules.h"
+#include "app/rules.h"
 #include "config/describe.h"
 
 namespace turnpike::app {
@@ -24,7 +24,7 @@ std::int64_t written_at(const std::string& file) {
 
 bool is_live(const config::Key& key) {
   return key.of_policy || key.path == "policy" || key.path == "goal" || key.path == "backends" ||
-         key.path.starts_with("tenants.") || key.path.starts_with("tls.");
+         key.path == "routes" || key.path.starts_with("tenants.") || key.path.starts_with("tls.");
 }
 
 // Keys whose values differ. Files are read anew each time, whatever their names.
@@ -34,6 +34,7 @@ void compare(config::Config before, config::Config after, admin::ReloadReport& r
   for (std::size_t i = 0; i < old_keys.size(); ++i) {
     const config::Key& key = new_keys[i];
     const bool same = key.path == "backends"       ? before.backends == after.backends
+                      : key.path == "routes"       ? before.routes == after.routes
                       : key.path == "tenants.list" ? before.tenants.list == after.tenants.list
                                                    : value_text(old_keys[i]) == value_text(key);
     if (same) continue;
@@ -50,6 +51,8 @@ admin::ReloadReport Reloader::reload(std::string_view why) {
   if (fresh.ok() && fresh.config.backends.empty()) fresh.errors.emplace_back("no backends");
   auto rules = tenant_rules(fresh.config.tenants);
   if (fresh.ok() && !rules) fresh.errors.push_back(rules.error().message);
+  auto routes = model_routes(fresh.config.routes);
+  if (fresh.ok() && !routes) fresh.errors.push_back(routes.error().message);
   if (!fresh.ok()) {
     report.errors = fresh.errors;
     log_(Severity::error,
@@ -64,6 +67,7 @@ admin::ReloadReport Reloader::reload(std::string_view why) {
          fmt::format("configuration not changed ({}): {}", why, changed.error().message));
     return report;
   }
+  gateway_.set_routes(std::make_shared<openai::ModelRoutes>(*std::move(routes)));
   gateway_.set_tenants(std::make_shared<tenant::Tenants>(*std::move(rules)));
   if (!(fresh.config.pool == loaded_.config.pool)) gateway_.set_policy(settings.pool);
   report.taken = true;

@@ -17,7 +17,7 @@
 #include "app/config_commands.h"
 #include "app/gateway_settings.h"
 #include "app/reload.h"
-#include "app/tenant_rules.h"
+#include "app/rules.h"
 #include "app/termination.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -138,6 +138,8 @@ int run(const Options& options) {
   };
   auto rules = tenant_rules(config.tenants);
   if (!rules) return fail_with(2, rules.error());
+  auto routes = model_routes(config.routes);
+  if (!routes) return fail_with(2, routes.error());
   keep_freed_memory();
   const ScaledClock clock(config.speed);
   net::Reactor control;
@@ -152,6 +154,7 @@ int run(const Options& options) {
   auto recorder = open_recorder(config.journal, clock.now(), log);
   if (!recorder) return fail_with(1, recorder.error());
   gateway::Settings settings = gateway_settings(config);
+  settings.routes = std::make_shared<openai::ModelRoutes>(*std::move(routes));
   settings.tenants = std::make_shared<tenant::Tenants>(*std::move(rules));
   gateway::Gateway gateway(control, clock, std::move(settings), access_log->get(), recorder->get(),
                            log);

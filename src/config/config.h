@@ -82,6 +82,16 @@ struct TenantsConfig {
   friend bool operator==(const TenantsConfig&, const TenantsConfig&) = default;
 };
 
+// Under which name a model can be asked for.
+struct RouteConfig {
+  std::string model;
+  std::vector<std::string> to;
+  std::vector<std::string> headers;
+  std::string path;
+
+  friend bool operator==(const RouteConfig&, const RouteConfig&) = default;
+};
+
 struct LimitConfig {
   // Of clients.
   ByteCount body{std::int64_t{64} << 20};
@@ -199,6 +209,7 @@ struct Config {
   bool response_headers = true;
   SessionConfig session;
   TenantsConfig tenants;
+  std::vector<RouteConfig> routes;
   LimitConfig limits;
   TimeoutConfig timeouts;
   HealthConfig health;

@@ -133,6 +133,22 @@ std::vector<Key> describe(Backend& b) {
   };
 }
 
+std::vector<Key> describe(RouteConfig& r) {
+  return {
+      {.path = "model",
+       .target = &r.model,
+       .doc = "The name that a client asks for, or with a `*` at the end what it begins with.",
+       .check = check_not_empty},
+      {.path = "to",
+       .target = &r.to,
+       .doc = "The models that answer, as the endpoints call them; several with weights: "
+              "`[big=9, new=1]`. A conversation stays with one.",
+       .check = check_not_empty},
+      {"headers", &r.headers, "Only requests with all of these headers: `[\"x-team: a\"]`."},
+      {"path", &r.path, "Only requests whose path begins so."},
+  };
+}
+
 std::vector<Key> describe(Config& c) {
   core::PoolParams& p = c.pool;
   const std::vector<std::string> presets(core::preset_names().begin(), core::preset_names().end());
@@ -164,6 +180,9 @@ std::vector<Key> describe(Config& c) {
        kDurationOrOff},
       {"backends", mappings(c.backends, "a URL"),
        "The model servers: URLs, or mappings with the keys below."},
+      {"routes", mappings(c.routes),
+       "Names under which models can be asked for, besides their own: the first that matches "
+       "counts."},
       {"response_headers", &c.response_headers,
        "Tell clients in `x-turnpike-*` headers where a request went, why, and how long it waited."},
 

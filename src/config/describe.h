@@ -63,6 +63,7 @@ struct Key {
 std::vector<Key> describe(Config& config);
 std::vector<Key> describe(Backend& backend);
 std::vector<Key> describe(TenantConfig& tenant);
+std::vector<Key> describe(RouteConfig& route);
 
 std::string_view scorer_name(core::Scorer scorer);
 std::vector<std::string> scorer_names();

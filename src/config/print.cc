@@ -176,6 +176,7 @@ std::string reference() {
   Config config;
   Backend backend;
   TenantConfig tenant;
+  RouteConfig route;
   std::string group = "-";
   for (const Key& key : describe(config)) {
     const std::size_t dot = key.path.find('.');
@@ -193,6 +194,7 @@ std::string reference() {
     table(keys, prefix);
   };
   elements("Of each backend", describe(backend), "backends[].");
+  elements("Of each route", describe(route), "routes[].");
   elements("Of each tenant", describe(tenant), "tenants.list[].");
   return out.substr(1);
 }

@@ -7,10 +7,10 @@
 namespace turnpike::gateway {
 
 http::Framing client_framing(const http::ResponseHead& head, int client_minor_version,
-                             bool event_stream) {
+                             bool edited) {
   if (head.framing == http::Framing::none) return http::Framing::none;
-  // An edited stream has no length that could be known; any other body keeps the one it came with.
-  if (head.framing == http::Framing::length && !event_stream) return http::Framing::length;
+  // What is edited has no length that could be known; any other body keeps the one it came with.
+  if (head.framing == http::Framing::length && !edited) return http::Framing::length;
   return client_minor_version >= 1 ? http::Framing::chunked : http::Framing::until_close;
 }
 
@@ -18,7 +18,10 @@ AnswerRelay::AnswerRelay(const AnswerShape& shape)
     : shape_(shape),
       left_(shape.from == http::Framing::length ? shape.content_length : 0),
       stream_(shape.dialect),
-      notes_(shape.dialect == openai::Dialect::responses) {}
+      notes_(shape.dialect == openai::Dialect::responses) {
+  if (!shape.rename_from.empty())
+    rename_.emplace(shape.rename_from, shape.rename_to, shape.event_stream);
+}
 
 core::Usage AnswerRelay::usage() const {
   if (!shape_.read_usage) return {};
@@ -112,11 +115,22 @@ void AnswerRelay::emit(std::string_view bytes) {
   }
 }
 
+void AnswerRelay::rename_model(bool last) {
+  rename_->clear();
+  std::vector<std::string_view> renamed;
+  for (const std::string_view piece : pieces_) rename_->feed(piece, renamed);
+  if (last) rename_->finish(renamed);
+  pieces_ = std::move(renamed);
+  piece_bytes_ = 0;
+  for (const std::string_view piece : pieces_) piece_bytes_ += piece.size();
+}
+
 void AnswerRelay::flush(bool last, std::vector<iovec>& out) {
   if (last && shape_.hide_usage && shape_.event_stream) {
     // An unfinished event at the very end is passed on as it is.
     if (const std::string_view rest = scanner_.pending(); !rest.empty()) emit(rest);
   }
+  if (rename_) rename_model(last);
   const bool chunked = shape_.to == http::Framing::chunked;
   if (chunked && piece_bytes_ > 0) {
     chunk_head_.clear();

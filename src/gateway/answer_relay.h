@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "http/sse.h"
 #include "openai/answer_notes.h"
 #include "openai/answer_tail.h"
+#include "openai/model_rename.h"
 #include "openai/stream_usage.h"
 
 namespace turnpike::gateway {
@@ -29,11 +31,13 @@ struct AnswerShape {
   bool read_usage = false;    // the body says how many tokens it took
   bool read_notes = false;    // beside usage, what the client's next request may refer to
   bool hide_usage = false;    // the client did not ask for the usage event that we asked for
+  // The model's name, and the one by which the client asked for it; empty: the same.
+  std::string rename_from;
+  std::string rename_to;
 };
 
-// The framing of the client's side.
-http::Framing client_framing(const http::ResponseHead& head, int client_minor_version,
-                             bool event_stream);
+// The framing of the client's side. `edited`: its length may change on the way.
+http::Framing client_framing(const http::ResponseHead& head, int client_minor_version, bool edited);
 
 // The body of one answer on its way through: takes bytes as the endpoint framed them, gives bytes as the client is to see them,
 // and reads in passing what the answer says of itself. It holds back at most the beginning of one server-sent event, and of an
@@ -61,6 +65,7 @@ class AnswerRelay {
  private:
   void take(std::string_view data);
   void emit(std::string_view bytes);
+  void rename_model(bool last);
   void flush(bool last, std::vector<iovec>& out);
 
   AnswerShape shape_;
@@ -69,6 +74,7 @@ class AnswerRelay {
   http::SseScanner scanner_;
   openai::StreamUsage stream_;
   openai::AnswerTail tail_;
+  std::optional<openai::ModelRename> rename_;
   openai::AnswerNotes notes_;
   std::vector<std::string_view> pieces_;  // body bytes of this call, in order
   std::size_t piece_bytes_ = 0;

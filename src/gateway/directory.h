@@ -11,6 +11,7 @@
 #include "base/ids.h"
 #include "gateway/board.h"
 #include "net/address.h"
+#include "openai/model_routes.h"
 
 namespace turnpike::gateway {
 
@@ -38,8 +39,12 @@ struct Directory {
   }
 };
 
+// The names that a client may ask for now: those that are served, and those that lead to one of them. Sorted.
+std::vector<std::string> known_models(const Directory& directory,
+                                      const openai::ModelRoutes& routes);
 // The body of GET /v1/models, or of /v1/models/{wanted}; none if there is no such model.
-std::optional<std::string> models_body(const Directory& directory, std::string_view wanted);
+std::optional<std::string> models_body(const Directory& directory,
+                                       const openai::ModelRoutes& routes, std::string_view wanted);
 
 using DirectoryBoard = Board<Directory>;
 

@@ -46,6 +46,10 @@ class Gateway {
     tenants_.publish(std::move(tenants));
   }
 
+  // The same for the names of models.
+  void set_routes(std::shared_ptr<const openai::ModelRoutes> routes) {
+    routes_.publish(std::move(routes));
+  }
   // Changes while it runs; what runs is not touched. Control thread.
   Expected<void> change_backends(const std::vector<BackendSettings>& backends) {
     return fleet_->change(backends);
@@ -93,6 +97,7 @@ class Gateway {
   StoredAnswers stored_;
   DirectoryBoard board_;
   Board<tenant::Tenants> tenants_;
+  Board<openai::ModelRoutes> routes_;
   tenant::RateLimits rate_limits_;
   tenant::InFlight in_flight_;
   Owner owner_;

@@ -105,7 +105,7 @@ void RequestLife::report() {
   RequestReport r;
   r.route = route_;
   r.model = model_;
-  r.model_name = facts_.model;
+  r.model_name = target_;
   r.status = record_.status;
   r.reason = record_.reason;
   r.total = ended - received_;

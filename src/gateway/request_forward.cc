@@ -24,8 +24,9 @@ constexpr std::size_t kHeldAnswer = std::size_t{64} * 1024;
 void RequestLife::build_upstream_request() {
   absl::InlinedVector<http::Field, 4> extra = {
       {"x-request-id", request_id_, http::FieldKind::end_to_end}};
-  // Events that are to be read and may be taken out must not come compressed.
-  if (hide_usage_) extra.push_back({"Accept-Encoding", "identity", http::FieldKind::end_to_end});
+  // What is to be read and edited must not come compressed.
+  if (hide_usage_ || target_ != facts_.model)
+    extra.push_back({"Accept-Encoding", "identity", http::FieldKind::end_to_end});
   std::string bearer;
   if (!endpoint_->api_key.empty()) {
     bearer = "Bearer " + endpoint_->api_key;

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/hash_chain.h"
 #include "gateway/answer_relay.h"
 #include "gateway/worker.h"
 #include "gateway/worker_metrics.h"
@@ -95,7 +96,7 @@ RequestLife::Step RequestLife::answer_locally() {
                                           ? path.substr(std::string_view("/v1/models/").size())
                                           : std::string_view();
       const Directory& directory = worker_.directory();
-      const std::optional<std::string> body = models_body(directory, wanted);
+      const std::optional<std::string> body = models_body(directory, worker_.routes(), wanted);
       if (!body && !directory.models_known) return refuse(openai::Trouble::models_unknown);
       if (!body) return refuse(openai::Trouble::unknown_model, unknown_model(wanted));
       const http::Field id{"x-request-id", request_id_, http::FieldKind::end_to_end};
@@ -118,7 +119,7 @@ RequestLife::Step RequestLife::answer_locally() {
 
 std::string RequestLife::unknown_model(std::string_view name) {
   return fmt::format("The model '{}' does not exist. Known models: {}.", name,
-                     fmt::join(worker_.directory().served, ", "));
+                     fmt::join(known_models(worker_.directory(), worker_.routes()), ", "));
 }
 
 RequestLife::Step RequestLife::understand() {
@@ -126,9 +127,9 @@ RequestLife::Step RequestLife::understand() {
   const bool reads_messages =
       worker_.shared().conversations != nullptr && may_ask_prompt(head_, settings.sessions);
   const http::Field* const type = head_.find("content-type");
-  auto facts = type != nullptr && openai::is_form(type->value)
-                   ? openai::scan_form(type->value, body_.view())
-                   : worker_.scanner().scan(route_, body_.view(), reads_messages);
+  is_form_ = type != nullptr && openai::is_form(type->value);
+  auto facts = is_form_ ? openai::scan_form(type->value, body_.view())
+                        : worker_.scanner().scan(route_, body_.view(), reads_messages);
   if (!facts) return refuse(openai::Trouble::bad_body, facts.error().message, facts.error().param);
   facts_ = std::move(*facts);
 
@@ -142,7 +143,8 @@ RequestLife::Step RequestLife::understand() {
     }
     facts_.model = directory.served.front();
   }
-  const auto model = directory.models.find(facts_.model);
+  find_target();
+  const auto model = directory.models.find(target_);
   if (model == directory.models.end()) {
     if (!directory.models_known) {
       return refuse(openai::Trouble::models_unknown, {}, {}, worker_.settings().models_interval);
@@ -156,11 +158,32 @@ RequestLife::Step RequestLife::understand() {
   if (const Step step = take_limits(); step != Step::next) return step;
   find_session();
   upstream_body_.emplace(body_.view());
+  if (target_ != facts_.model && facts_.model_size > 0) {
+    std::string name;
+    if (is_form_) {
+      name = target_;
+    } else {
+      openai::append_json_string(name, target_);
+    }
+    upstream_body_->add({facts_.model_at, facts_.model_size, std::move(name)});
+  }
   if (facts_.ask_for_usage) {
     hide_usage_ = true;
     upstream_body_->add(*std::move(facts_.ask_for_usage));
   }
   return Step::next;
+}
+
+// The same conversation gets the same target, so that a canary splits none.
+void RequestLife::find_target() {
+  target_ = facts_.model;
+  const openai::ModelRoutes::Rule* const rule = worker_.routes().find(facts_.model, head_);
+  if (rule == nullptr) return;
+  const auto session = openai::find_session(head_, facts_, worker_.settings().sessions);
+  const std::uint64_t number = session                         ? hash_bytes(session->id)
+                               : facts_.conversation.root != 0 ? facts_.conversation.root
+                                                               : facts_.prompt_hash;
+  target_ = openai::ModelRoutes::draw(*rule, number).model;
 }
 
 void RequestLife::find_session() {
@@ -296,7 +319,7 @@ net::Task<RequestLife::Step> RequestLife::relay() {
   AnswerShape shape;
   shape.from = answer_.framing;
   shape.content_length = answer_.content_length;
-  shape.to = client_framing(answer_, head_.minor_version, event_stream);
+  shape.to = client_framing(answer_, head_.minor_version, event_stream || target_ != facts_.model);
   shape.event_stream = event_stream;
   shape.dialect = openai::dialect_of(route_);
   // What is compressed is passed on unread.
@@ -304,6 +327,10 @@ net::Task<RequestLife::Step> RequestLife::relay() {
   shape.hide_usage = event_stream && hide_usage_ && shape.read_usage;
   const bool may_be_stored = success && route_ == openai::Route::responses;
   shape.read_notes = shape.read_usage && (conversation_ || may_be_stored);
+  if (target_ != facts_.model && answer_.find("content-encoding") == nullptr) {
+    shape.rename_from = target_;
+    shape.rename_to = facts_.model;
+  }
   const bool reusable = answer_.keep_alive && answer_.framing != http::Framing::until_close;
   if (shape.to == http::Framing::until_close) keep_client_ = false;
   record_.status = answer_.status;

@@ -61,6 +61,7 @@ class RequestLife {
   Step understand();
   void find_keeper();
   Step find_holder();
+  void find_target();
   void find_session();
   void submit();
   net::Task<Step> wait();
@@ -119,6 +120,8 @@ class RequestLife {
   // understand
   openai::Route route_ = openai::Route::unknown;
   openai::BodyFacts facts_;
+  bool is_form_ = false;
+  std::string target_;  // the model as the endpoints call it; facts_.model is what the client does
   bool hide_usage_ = false;
   ModelId model_;
   SessionKey session_;

@@ -12,6 +12,7 @@
 #include "http/head.h"
 #include "openai/conversation_index.h"
 #include "openai/identity.h"
+#include "openai/model_routes.h"
 #include "tenant/tenants.h"
 
 namespace turnpike::gateway {
@@ -45,6 +46,8 @@ struct Settings {
   // Who may do what at the start; Gateway::set_tenants() replaces it.
   std::shared_ptr<const tenant::Tenants> tenants =
       std::make_shared<tenant::Tenants>(tenant::TenantRules{});
+  // Under which names models can be asked for, at the start; Gateway::set_routes() replaces it.
+  std::shared_ptr<const openai::ModelRoutes> routes = std::make_shared<openai::ModelRoutes>();
   std::size_t rate_limit_entries = 100'000;  // tenants times models whose use is remembered
   std::size_t stored_responses = 100'000;    // of which the endpoint is remembered
   bool response_headers = true;              // x-turnpike-*

@@ -45,7 +45,8 @@ Worker::Worker(int index, const Shared& shared, WorkerMetrics& metrics)
       random_(shared.settings.hash_seed.value + static_cast<std::uint64_t>(index)),
       scanner_(shared.settings.sessions.body_fields()),
       directory_(shared.board),
-      tenants_(shared.tenants) {
+      tenants_(shared.tenants),
+      routes_(shared.routes) {
   upstreams_ = std::make_unique<net::ConnectionPool>(reactor_, background_, pool_limits_);
   reactor_.on_task_failure = [this](const std::exception_ptr& failure) {
     try {

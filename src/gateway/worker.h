@@ -43,6 +43,7 @@ struct Shared {
   Owner& owner;
   const DirectoryBoard& board;
   const Board<tenant::Tenants>& tenants;
+  const Board<openai::ModelRoutes>& routes;
   tenant::RateLimits& rate_limits;
   tenant::InFlight& in_flight;
   const Settings& settings;
@@ -82,6 +83,7 @@ class Worker final : public DecisionSink {
   // --- for the requests of this worker ---
   RequestId admit(RequestLife& life);
   void dismiss(RequestId id) { lives_.erase(id); }
+  [[nodiscard]] const openai::ModelRoutes& routes() { return *routes_.get(); }
   [[nodiscard]] const Directory& directory() { return *directory_.get(); }
   [[nodiscard]] const std::shared_ptr<const tenant::Tenants>& tenants() { return tenants_.get(); }
   [[nodiscard]] const Shared& shared() const { return shared_; }
@@ -137,6 +139,7 @@ class Worker final : public DecisionSink {
 
   BoardReader<Directory> directory_;
   BoardReader<tenant::Tenants> tenants_;
+  BoardReader<openai::ModelRoutes> routes_;
 
   std::mutex mailbox_mutex_;
   std::vector<core::Decision> mailbox_;  // from other threads

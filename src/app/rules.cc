@@ -1,4 +1,4 @@
-#include "app/tenant_rules.h"
+#include "app/rules.h"
 
 #include <chrono>
 #include <set>
@@ -71,6 +71,31 @@ Expected<tenant::TenantRules> tenant_rules(const config::TenantsConfig& config) 
         "tenants.required: there is no key, token or header by which anybody could be known; set "
         "'tenants.list', 'tenants.keys_file', 'tenants.jwt.keys_file' or 'tenants.header'");
   return rules;
+}
+
+Expected<openai::ModelRoutes> model_routes(const std::vector<config::RouteConfig>& routes) {
+  std::vector<openai::ModelRoutes::Rule> rules;
+  for (std::size_t i = 0; i < routes.size(); ++i) {
+    const config::RouteConfig& route = routes[i];
+    const auto wrong = [i](const Error& error) {
+      return fail(fmt::format("routes[{}]: {}", i, error.message));
+    };
+    if (route.to.empty()) return wrong({"has no 'to'"});
+    openai::ModelRoutes::Rule rule{
+        .model = route.model, .headers = {}, .path = route.path, .to = {}};
+    for (const std::string& text : route.to) {
+      auto target = openai::ModelRoutes::parse_target(text);
+      if (!target) return wrong(target.error());
+      rule.to.push_back(*std::move(target));
+    }
+    for (const std::string& text : route.headers) {
+      auto header = openai::ModelRoutes::parse_header(text);
+      if (!header) return wrong(header.error());
+      rule.headers.push_back(*std::move(header));
+    }
+    rules.push_back(std::move(rule));
+  }
+  return openai::ModelRoutes(std::move(rules));
 }
 
 }  // namespace turnpike::app
