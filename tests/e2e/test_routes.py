@@ -14,6 +14,7 @@ def test_an_alias_is_rewritten_on_the_way_in_and_back_on_the_way_out(fake, gatew
     assert answer.json["model"] == "gpt-4o" and answer.complete
     assert serve.access_log()[0]["model"] == "gpt-4o"
 
+
 @pytest.mark.parametrize("asks_for_usage", [False, True])
 def test_an_alias_in_a_stream(fake, gateway, asks_for_usage):
     engine = fake(models=["big"])
@@ -25,11 +26,13 @@ def test_an_alias_in_a_stream(fake, gateway, asks_for_usage):
     assert answer.complete and answer.body.endswith(b"data: [DONE]\n\n")
     assert ("usage" in events[-1]) == asks_for_usage
 
+
 def test_an_alias_over_http_1_0_ends_with_the_connection(fake, gateway):
     serve = gateway([fake(models=["big"])], config={"routes": [{"model": "a-much-longer-name", "to": ["big"]}]})
     body = json.dumps({"model": "a-much-longer-name", "messages": []}).encode()
     answer = serve.ask(b"POST /v1/chat/completions HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
     assert answer.get("content-length") is None and answer.json["model"] == "a-much-longer-name"
+
 
 def test_an_upload_by_alias(fake, gateway):
     engine = fake(lambda exchange: exchange.send(whole({"text": "heard"})), models=["whisper"])
@@ -37,6 +40,7 @@ def test_an_upload_by_alias(fake, gateway):
     body = b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nlisten\r\n--b--\r\n'
     assert serve.ask(post("/v1/audio/transcriptions", body, content_type="multipart/form-data; boundary=b")).status == 200
     assert engine.requests[-1].body == body.replace(b"listen", b"whisper")
+
 
 def test_a_canary_splits_no_conversation(fake, gateway):
     old, new = fake(models=["old"]), fake(models=["new"])
@@ -49,6 +53,7 @@ def test_a_canary_splits_no_conversation(fake, gateway):
             went.setdefault(session, set()).add(len(new.requests) > before)
     assert all(len(targets) == 1 for targets in went.values())
     assert {True} in went.values() and {False} in went.values()
+
 
 def test_a_canary_splits_no_conversation_that_has_no_id(fake, gateway):
     old, new = fake(models=["old"]), fake(models=["new"])
@@ -66,6 +71,7 @@ def test_a_canary_splits_no_conversation_that_has_no_id(fake, gateway):
         both |= went
     assert both == {True, False}
 
+
 def test_rules_look_at_headers_and_paths(fake, gateway):
     engines = {name: fake(models=[name]) for name in ("big", "for-a", "embedder")}
     serve = gateway(list(engines.values()), config={"routes": [
@@ -78,12 +84,14 @@ def test_rules_look_at_headers_and_paths(fake, gateway):
     assert [len(engine.requests) for engine in engines.values()] == [1, 1, 1]
     assert serve.ask(chat(model="big")).status == 200, "its own name stays"
 
+
 def test_aliases_are_listed_and_what_leads_nowhere_is_not(fake, gateway):
     serve = gateway([fake(models=["big"])], config={"routes": [
         {"model": "gpt-4o", "to": ["big"]}, {"model": "lost", "to": ["nowhere"]}, {"model": "gpt-*", "to": ["big"]}]})
     assert [model["id"] for model in serve.ask(get("/v1/models")).json["data"]] == ["big", "gpt-4o"]
     assert serve.ask(get("/v1/models/gpt-4o")).status == 200
     assert serve.ask(chat(model="lost")).status == 404
+
 
 @pytest.mark.parametrize("route,wrong", [
     ({"model": "a"}, "routes[0]: has no 'to'"), ({"to": ["b"]}, "routes[0]: has no 'model'"),
