@@ -99,7 +99,8 @@ def run_once(workload, policy, seed, arguments, programs):
         path = pathlib.Path(folder) / "result.json"
         duration = arguments.duration or WORKLOADS[workload][1]
         length = ["--duration", duration] if duration else []
-        load = Program("load", "--target", f"http://{target}", "--workload", workload, *length, "--seed", seed, "--model",
+        ids = ["--session-header", ""] if arguments.no_ids else []
+        load = Program("load", "--target", f"http://{target}", "--workload", workload, *length, *ids, "--seed", seed, "--model",
                        MODEL, "--json", path, *speed)
         programs.append(load)
         started = time.monotonic()
@@ -155,6 +156,7 @@ def main():
     parser.add_argument("--duration", type=float, help="simulated seconds; default: the workload's own")
     parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=[1])
     parser.add_argument("--limit", type=float, default=180.0, help="real seconds after which one run is given up (default 180)")
+    parser.add_argument("--no-ids", action="store_true", help="clients name no session: it must be found by the prompts")
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--markdown", type=pathlib.Path)
     arguments = parser.parse_args()

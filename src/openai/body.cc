@@ -9,6 +9,8 @@
 #include "base/ascii.h"
 #include "base/byte_buffer.h"
 #include "base/hash_chain.h"
+#include "openai/anthropic_user_id.h"
+#include "openai/body_keys.h"
 #include "openai/conversation_reader.h"
 #include "openai/prompt_size.h"
 
@@ -22,67 +24,6 @@ static_assert(ByteBuffer::kPadding >= simdjson::SIMDJSON_PADDING);
 
 constexpr std::size_t kKeepParser = std::size_t{1024} * 1024;
 
-// Top-level keys that are read. `prompt`: any field that holds what the model is to read.
-enum class Key : std::uint8_t {
-  none,
-  model,
-  stream,
-  stream_options,
-  user,
-  safety_identifier,
-  metadata,
-  session_id,
-  conversation_id,
-  prompt_cache_key,
-  previous_response_id,
-  conversation,
-  prompt,
-};
-struct KnownKey {
-  std::string_view name;
-  Key key;
-};
-constexpr auto kKeys = std::to_array<KnownKey>({
-    {"model", Key::model},
-    {"messages", Key::prompt},
-    {"stream", Key::stream},
-    {"stream_options", Key::stream_options},
-    {"user", Key::user},
-    {"safety_identifier", Key::safety_identifier},
-    {"metadata", Key::metadata},
-    {"session_id", Key::session_id},
-    {"conversation_id", Key::conversation_id},
-    {"prompt_cache_key", Key::prompt_cache_key},
-    {"previous_response_id", Key::previous_response_id},
-    {"conversation", Key::conversation},
-    {"prompt", Key::prompt},
-    {"input", Key::prompt},
-    {"inputs", Key::prompt},
-    {"tools", Key::prompt},
-    {"functions", Key::prompt},
-    {"system", Key::prompt},
-    {"instructions", Key::prompt},
-    {"suffix", Key::prompt},
-    {"text", Key::prompt},
-    {"query", Key::prompt},
-    {"documents", Key::prompt},
-    {"text_1", Key::prompt},
-    {"text_2", Key::prompt},
-});
-
-// The fields that a conversation's turns extend. All others stay as they are from turn to turn.
-constexpr bool grows(std::string_view field) {
-  return field == "messages" || field == "prompt" || field == "input";
-}
-
-// Index into kKeys, or its size.
-std::size_t find_key(std::string_view name) {
-  for (std::size_t i = 0; i < kKeys.size(); ++i) {
-    if (kKeys[i].name == name) return i;
-  }
-  return kKeys.size();
-}
-
 std::string_view trim_end(std::string_view text) {
   const std::size_t last = text.find_last_not_of(" \t\r\n");
   return text.substr(0, last + 1);
@@ -92,25 +33,6 @@ std::string_view trim_end(std::string_view text) {
 bool at_end(od::document& document) {
   const char* location = nullptr;
   return document.current_location().get(location) != simdjson::SUCCESS;
-}
-
-// {"session_id":"..."} or user_..._session_...; empty if it is neither.
-std::string session_in_user_id(std::string_view text) {
-  if (text.front() == '{') {
-    constexpr std::string_view kKey = "\"session_id\"";
-    std::size_t at = text.find(kKey);
-    if (at == std::string_view::npos) return {};
-    at = text.find_first_not_of(" \t\r\n:", at + kKey.size());
-    if (at == std::string_view::npos || text[at] != '"') return {};
-    const std::size_t end = text.find('"', at + 1);
-    return end == std::string_view::npos ? std::string()
-                                         : std::string(text.substr(at + 1, end - at - 1));
-  }
-  constexpr std::string_view kMark = "_session_";
-  const std::size_t at = text.rfind(kMark);
-  return text.starts_with("user_") && at != std::string_view::npos
-             ? std::string(text.substr(at + kMark.size()))
-             : std::string();
 }
 
 BodyError not_json(simdjson::error_code error) {
@@ -406,12 +328,12 @@ struct Scan {
 
   bool read_prompt(od::value& value, std::size_t key) {
     std::string_view raw;
-    if (!read_conversation(value, kKeys[key].name, raw)) return false;
+    if (!read_conversation(value, kBodyKeys[key].name, raw)) return false;
     if (raw.empty() || raw == "null") return true;
     // The order of the fields must not matter, so each is hashed under its own seed and the sum taken.
     const std::uint64_t hash = hash_prompt(raw, key + 1);
     facts.prompt_hash += hash;
-    if (grows(kKeys[key].name)) {
+    if (grows(kBodyKeys[key].name)) {
       growing = raw;
     } else {
       fixed_hash += hash;
@@ -429,33 +351,33 @@ struct Scan {
 
   bool read_field(od::field& field, std::size_t key) {
     od::value value = field.value();
-    if (!fields.empty()) read_named({}, kKeys[key].name, value);
-    switch (kKeys[key].key) {
-      case Key::model:
+    if (!fields.empty()) read_named({}, kBodyKeys[key].name, value);
+    switch (kBodyKeys[key].key) {
+      case BodyKey::model:
         return read_model(value);
-      case Key::stream:
+      case BodyKey::stream:
         return read_bool(value, "stream", facts.stream);
-      case Key::stream_options:
+      case BodyKey::stream_options:
         return !has_stream_options(route) || read_stream_options(value);
-      case Key::user:
+      case BodyKey::user:
         return read_user(value, true);
-      case Key::safety_identifier:
+      case BodyKey::safety_identifier:
         return read_user(value, false);
-      case Key::metadata:
+      case BodyKey::metadata:
         return read_metadata(value);
-      case Key::session_id:
+      case BodyKey::session_id:
         return read_session(value, BodySession::session_id);
-      case Key::conversation_id:
+      case BodyKey::conversation_id:
         return read_session(value, BodySession::conversation_id);
-      case Key::prompt_cache_key:
+      case BodyKey::prompt_cache_key:
         return read_session(value, BodySession::prompt_cache_key);
-      case Key::previous_response_id:
+      case BodyKey::previous_response_id:
         return route != Route::responses || read_previous(value);
-      case Key::conversation:
+      case BodyKey::conversation:
         return route != Route::responses || read_kept_conversation(value);
-      case Key::prompt:
+      case BodyKey::prompt:
         return read_prompt(value, key);
-      case Key::none:
+      case BodyKey::none:
         break;
     }
     return true;
@@ -482,20 +404,20 @@ struct Scan {
     od::object object;
     if (const auto code = document.get_object().get(object)) return refuse(code);
     object_at = body.find('{');
-    std::array<bool, kKeys.size()> seen{};
+    std::array<bool, kBodyKeys.size()> seen{};
     for (auto entry : object) {
       od::field field;
       if (const auto code = std::move(entry).get(field)) return refuse(code);
       std::string_view name;
       if (!key_of(field, name)) return false;
       const std::size_t key = find_key(name);
-      if (key == kKeys.size()) {
+      if (key == kBodyKeys.size()) {
         od::value value = field.value();
         if (!fields.empty() && !read_outer(name, value)) return false;
         continue;
       }
       if (seen[key]) {
-        const std::string_view twice = kKeys[key].name;
+        const std::string_view twice = kBodyKeys[key].name;
         return refuse(
             BodyError{"'" + std::string(twice) + "' is given twice.", std::string(twice)});
       }
