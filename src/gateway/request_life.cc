@@ -428,7 +428,7 @@ net::Task<RequestLife::Step> RequestLife::relay() {
   deadline_.disarm();
   settlement_.usage = relay.usage();
   settlement_.ended_in_tool_call = relay.ended_in_tool_call();
-  conversation_.end(success, relay.notes().sign());
+  conversation_.end(success && state == AnswerRelay::State::done, relay.notes().sign());
   if (state == AnswerRelay::State::done) {
     if (reusable && request_sent_ && !input_over && !relay.has_excess()) {
       worker_.upstreams().park(dispatch_.endpoint.value(), std::move(upstream_));

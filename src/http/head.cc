@@ -370,6 +370,8 @@ FieldKind classify_field(std::string_view name) {
       return is("x-turnpike-endpoint") || is("x-turnpike-queue-ms") || is("x-turnpike-decision")
                  ? FieldKind::control
                  : FieldKind::end_to_end;
+    case 23:
+      return is("x-turnpike-session-from") ? FieldKind::control : FieldKind::end_to_end;
     default:
       return FieldKind::end_to_end;
   }

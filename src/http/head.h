@@ -22,7 +22,7 @@ enum class FieldKind : std::uint8_t {
   expect,             // answered by us
   hop_by_hop,         // Keep-Alive, Proxy-Connection, TE, Trailer, Upgrade, Proxy-Authenticate,
                       // Proxy-Authorization
-  control,            // x-turnpike-endpoint, -queue-ms, -decision, -reason: ours alone to say
+  control,  // x-turnpike-endpoint, -queue-ms, -decision, -session-from, -reason: ours alone to say
   authorization,  // also x-api-key: end-to-end, unless the key was meant for the gateway or it has one of its own for the endpoint
 };
 

@@ -27,7 +27,8 @@ TEST(WriteRequestHead, PassesOnlyWhatIsEndToEnd) {
       "keep-alive, X-Hop , close\r\n"
       "X-HOP: 1\r\nKeep-Alive: timeout=5\r\nTE: trailers\r\nUpgrade: h2c\r\nProxy-Authorization: "
       "Basic eA==\r\n"
-      "Expect: 100-continue\r\nx-turnpike-endpoint: mine\r\nX-Turnpike-Reason: x\r\nAuthorization: "
+      "Expect: 100-continue\r\nx-turnpike-endpoint: mine\r\nX-Turnpike-Session-From: "
+      "y\r\nX-Turnpike-Reason: x\r\nAuthorization: "
       "Bearer k\r\n"
       "X-Request-Id: theirs\r\nx-turnpike-priority: batch\r\nContent-Length: 3\r\n\r\n");
   const std::array<Field, 1> extra = {{{"x-request-id", "ours"}}};

@@ -153,8 +153,8 @@ std::optional<SessionId> find_in_head(const http::RequestHead& head, const Sessi
       return std::nullopt;
     case Kind::jwt:
       for (const http::Field& field : head.fields) {
-        if (field.kind == http::FieldKind::authorization)
-          return made("jwt:", jwt_claim(field.value, source.name));
+        if (field.kind != http::FieldKind::authorization) continue;
+        if (auto found = made("jwt:", jwt_claim(field.value, source.name))) return found;
       }
       return std::nullopt;
     case Kind::clients:

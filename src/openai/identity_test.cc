@@ -91,6 +91,7 @@ TEST(FindSession, SourcesAreTriedInTheirOrder) {
   // {"sub":"u","sid":"j-1"}
   const std::string token = "Authorization: Bearer x.eyJzdWIiOiJ1Iiwic2lkIjoiai0xIn0.y\r\n";
   EXPECT_EQ(session_of(token + "x-a: a\r\n", rules, body), "j-1");
+  EXPECT_EQ(session_of("x-api-key: k\r\n" + token, rules, body), "j-1");
   EXPECT_EQ(session_of("Cookie: a=b; sid=\"c\"; d=e\r\n" + token, rules, body), "c");
   EXPECT_EQ(session_of("Cookie: sid=c\r\n", rules, body, "/?a=b&chat=q%201"), "q 1");
   rules.sources = {{Kind::body, "metadata.thread"}, {Kind::query, "chat"}};

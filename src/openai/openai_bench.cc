@@ -44,6 +44,21 @@ void BM_ScanBody(benchmark::State& state) {
 }
 BENCHMARK(BM_ScanBody)->ArgsProduct({{1 << 10, 8 << 10, 64 << 10, 1 << 20}, {0, 1}});
 
+// The same size in messages of a few words, as no client sends it: what reading costs at most.
+void BM_ScanSmallMessages(benchmark::State& state) {
+  std::string text = R"({"model":"m","messages":[{"role":"user","content":"a"})";
+  while (text.size() < (std::size_t{1} << 20U))
+    text += R"(,{"role":"assistant","content":"yes"},{"role":"user","content":"and?"})";
+  ByteBuffer body;
+  body.append(text + "]}");
+  BodyScanner scanner;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(
+        scanner.scan(Route::chat_completions, body.view(), state.range(0) != 0));
+  }
+}
+BENCHMARK(BM_ScanSmallMessages)->Arg(0)->Arg(1);
+
 // A turn of a conversation that is not known, of so many messages, beside 100,000 that are: every place at which it could
 // go on from one is looked at, the longest idle is forgotten, and this one remembered and ended.
 void BM_UnknownConversation(benchmark::State& state) {

@@ -103,6 +103,22 @@ def test_equal_first_prompts_are_told_apart_by_their_answers(fake, gateway):
     assert serve.metric("turnpike_conversation_turns_total", how="continued") == 8
 
 
+def test_a_prompt_whose_answer_broke_off_is_tried_again_in_its_session(fake, gateway):
+    def breaks(exchange):
+        exchange.start_stream(delta(role="assistant", content=""), delta(content="Half of"))
+        exchange.close()
+
+    engine = fake(breaks)
+    serve = gateway([engine])
+    first = [says("user", "hello")]
+    assert not serve.ask(turn(first, stream=True)).complete
+    engine.script = answers("All of it")
+    for _ in range(2):
+        assert serve.ask(turn(first, stream=True)).status == 200
+    assert serve.metric("turnpike_conversation_turns_total", how="repeated") == 1
+    assert serve.metric("turnpike_conversation_turns_total", how="started") == 2
+
+
 def test_a_prompt_can_be_left_alone(fake, gateway):
     serve = gateway([fake(talk)], config={"session": {"sources": ["headers", "body"]}})
     first = [says("user", "hello")]
