@@ -327,8 +327,9 @@ ParseResult parse_head(std::string_view bytes, std::size_t& scanned, const HeadL
 }  // namespace
 
 bool is_token(std::string_view text) {
-  const char* const end = text.data() + text.size();
-  return !text.empty() && skip_token(text.data(), end) == end;
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  return !text.empty() && skip_token(begin, end) == end;
 }
 
 const Field* find_field(std::span<const Field> fields, std::string_view name) {
