@@ -19,6 +19,8 @@ DEFAULT = "resident-set"
 # Presets that do what a gateway without sessions in mind does, or what the ancestors do: what a user would come from.
 INHERITED = ["session-boost", "kthena", "kthena-pr", "kthena-tuned", "gated", "aibrix-critical-path", "least-request", "round-robin",
              "sticky", "cache-aware", "fcfs"]
+# The ancestors' own rules, those they are known by.
+ANCESTORS = ["session-boost", "kthena", "kthena-tuned", "gated", "aibrix-critical-path", "fair-share"]
 # A difference within the spread of the seeds is none.
 TIE = 0.01
 # Whoever fails so many more of the requests serves fewer faster, and is no better for it.
@@ -184,6 +186,64 @@ def summary(groups):
     return lines, means, losses, ratios
 
 
+def targets(groups, ratios):
+    """What the project promises of its default, and whether this run shows it: rows of (what, at least or at most, reached, met)."""
+    rows = []
+
+    def least(what, wanted, reached, form="{:.2f}"):
+        rows.append((what, "at least " + form.format(wanted), form.format(reached), reached >= wanted))
+
+    def most(what, wanted, reached, form="{:.2f}"):
+        rows.append((what, "at most " + form.format(wanted), form.format(reached), reached <= wanted))
+
+    def of(workload, *policies):
+        runs = groups.get(workload, {})
+        return [runs[name] for name in (DEFAULT, *policies)] if all(name in runs for name in (DEFAULT, *policies)) else None
+
+    figures = {"output_tokens_per_s": "output tokens", "sessions_per_minute": "finished sessions"}
+    for workload, wanted in (("agents-closed", 1.9), ("agents-open", 1.4), ("mixed", 1.15), ("chat-heavy", 1.03)):
+        runs = of(workload, *ANCESTORS)
+        if not runs:
+            continue
+        ours, others = runs[0], runs[1:]
+        for figure, name in figures.items():
+            best = max(others, key=lambda run: run[figure])
+            least(f"`{workload}`: {name}, times the best ancestor's (`{best['policy']}`)", wanted, ratio(ours[figure], best[figure]))
+        if workload == "agents-open":
+            best = min(others, key=lambda run: run["slowdown"]["mean"])
+            most(f"`{workload}`: mean slowdown, times the best ancestor's (`{best['policy']}`)", 0.7, ratio(ours["slowdown"]["mean"], best["slowdown"]["mean"]))
+    for other, wanted in (("half", 1.2), ("program", 1.15)):
+        if pair := of("agents-closed", other):
+            least(f"`agents-closed`: output tokens, times `{other}`", wanted, ratio(pair[0]["output_tokens_per_s"], pair[1]["output_tokens_per_s"]))
+            if other == "program":
+                most("`agents-closed`: TTFT p99, times `program`", 0.25, ratio(pair[0]["ttft_s"]["p99"], pair[1]["ttft_s"]["p99"]))
+    if alone := of("kthena-c40"):
+        ours, ttft = alone[0], alone[0]["ttft_s"]
+        least("`kthena-c40`: requests finished", 1200, ours["requests"]["finished"], "{:.0f}")
+        least("`kthena-c40`: output tokens a second", 760, ours["output_tokens_per_s"], "{:.0f}")
+        for part, wanted in (("p50", 0.35), ("p90", 4.7), ("p99", 14.4)):
+            most(f"`kthena-c40`: TTFT {part}, s", wanted, ttft[part])
+        most("`kthena-c40`: mean of whole requests, s", 7.1, ours["e2e_s"]["mean"])
+    for workload in ("coding", "mooncake"):
+        if alone := of(workload):
+            ours = alone[0]
+            least(f"`{workload}`: share of the prompt tokens found, times what an unbounded cache would", 0.9,
+                  ratio(ours["token_hit_rate"], ours["hit_rate_bound"]))
+            best = max(groups[workload].values(), key=lambda run: run["token_hit_rate"])
+            least(f"`{workload}`: share of the prompt tokens found, times the best preset's (`{best['policy']}`)", 1.0,
+                  ratio(ours["token_hit_rate"], best["token_hit_rate"]), "{:.3f}")
+    for workload, other in (("single-turn", "least-request"), ("ample", "sticky")):
+        if pair := of(workload, other):
+            for figure, name in figures.items():
+                least(f"`{workload}`: {name}, times `{other}`", 0.99, ratio(pair[0][figure], pair[1][figure]), "{:.3f}")
+    for figure, name in figures.items():
+        if ratios[figure]:
+            least(f"all workloads: geometric mean of {name}, times the best of all others", 1.05, statistics.geometric_mean(ratios[figure]))
+            least(f"all workloads: least of {name}, times the best of all others", 0.89, min(ratios[figure]))
+    return ["| target | | reached | |", "|---|---|---:|---|"] + [
+        f"| {what} | {wanted} | {reached} | {'met' if met else '**missed**'} |" for what, wanted, reached, met in rows]
+
+
 def tail_losses(groups):
     """Where the default pays: its tail, and who is killed."""
     lines = []
@@ -252,6 +312,10 @@ def page(file, options):
         f"sessions, {means['output_tokens_per_s']:.2f} x in output tokens"
         + (f"; {means['inherited']:.2f} x the best inherited in finished sessions" if ratios["inherited"] else "") +
         f". Worst: {min(ratios['sessions_per_minute'], default=0):.2f} and {min(ratios['output_tokens_per_s'], default=0):.2f}.", "",
+        "## Targets", "",
+        "What was set out to be reached, and what this run shows. Ancestors: " + ", ".join(f"`{name}`" for name in ANCESTORS) +
+        ". Why those that are missed are missed: [what was tried](internals/policy-notes.md#where-a-goal-is-missed).", "",
+        *targets(groups, ratios), "",
         "## Where it loses", "",
         *(losses or ["Nowhere by more than the seeds differ, in finished sessions or output tokens."]), "",
         "Presets that finish more sessions by failing others:", "", *(by_refusing(groups) or ["None."]), "",

@@ -26,7 +26,6 @@
 #include "sim/html_report.h"
 #include "sim/median.h"
 #include "sim/report.h"
-#include "sim/trace_reader.h"
 #include "sim/workload.h"
 
 namespace turnpike::app {
@@ -185,21 +184,7 @@ slowest one that finished, or its own time if longer.)");
       ->check(CLI::IsMember(policies))
       ->type_name("NAME,...")
       ->capture_default_str();
-  auto* const trace =
-      command
-          ->add_option(
-              "--trace", options->trace,
-              "Play this recording instead of a workload: a file, or a directory of journal files")
-          ->check(CLI::ExistingPath)
-          ->excludes(workload_option);
-  std::vector<std::string> formats;
-  for (const std::string_view name : sim::trace_format_names()) formats.emplace_back(name);
-  formats.emplace_back(kJournalFormat);
-  command->add_option("--trace-format", options->trace_format, "What it is written in")
-      ->needs(trace)
-      ->check(CLI::IsMember(formats))
-      ->type_name("NAME")
-      ->capture_default_str();
+  options->recording.add_to(*command, workload_option);
   command
       ->add_option("--trace-dir", options->trace_dir,
                    "Where the recordings for the workloads coding and mooncake are")

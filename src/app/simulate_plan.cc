@@ -4,25 +4,15 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
-#include <memory>
 #include <system_error>
 
 #include <fmt/format.h>
 
 #include "core/preset/preset.h"
 #include "engine/profile.h"
-#include "sim/trace.h"
-#include "sim/trace_journal.h"
-#include "sim/trace_reader.h"
-#include "telemetry/journal_files.h"
 
 namespace turnpike::app {
 namespace {
-
-// Sessions at a time of a trace that does not say when they begin.
-constexpr std::uint32_t kTraceConcurrency = 32;
-
-using TracePtr = std::shared_ptr<const sim::Trace>;
 
 std::vector<std::string> chosen(const std::vector<std::string>& asked,
                                 const std::vector<std::string>& all) {
@@ -32,48 +22,6 @@ std::vector<std::string> chosen(const std::vector<std::string>& asked,
 std::vector<std::string> all_policies() {
   const auto names = core::preset_names();
   return {names.begin(), names.end()};
-}
-
-// A directory is one of journal files.
-bool is_journal(const SimulateOptions& options) {
-  if (options.trace_format == kJournalFormat) return true;
-  return options.trace_format == "detect" &&
-         (options.trace.ends_with(".journal") || std::filesystem::is_directory(options.trace));
-}
-
-Expected<TracePtr> read_the_journal(const std::string& path, std::vector<std::string>& remarks) {
-  const auto files = telemetry::read_journal(path);
-  if (!files) return std::unexpected(files.error());
-  auto read = sim::journal_trace({files->begin(), files->end()});
-  if (!read) return fail(fmt::format("{}: {}", path, read.error().message));
-  if (read->left_out > 0) {
-    remarks.push_back(
-        fmt::format("{}: {} requests are left out, since they were not answered to their end", path,
-                    read->left_out));
-  }
-  return std::make_shared<const sim::Trace>(std::move(read->trace));
-}
-
-Expected<TracePtr> read(const std::string& file, sim::TraceFormat format) {
-  auto trace = sim::read_trace_file(file, format);
-  if (!trace) return std::unexpected(trace.error());
-  return std::make_shared<const sim::Trace>(*std::move(trace));
-}
-
-// A workload of the trace's sessions: as they came, where the trace says when that was; else so many at a time.
-sim::Workload with_trace(sim::Workload workload, TracePtr trace) {
-  if (trace->begins.empty()) {
-    workload.rate = 0;
-    if (workload.concurrency == 0) workload.concurrency = kTraceConcurrency;
-  } else if (workload.concurrency == 0) {
-    const double span = std::max(1.0, to_seconds(trace->span));
-    workload.rate = static_cast<double>(trace->sessions.size()) / span;
-  }
-  if (workload.sessions == 0 && workload.duration == Duration(0)) {
-    workload.sessions = trace->sessions.size();
-  }
-  workload.trace = std::move(trace);
-  return workload;
 }
 
 // The first file of the directory, by name, that begins so.
@@ -89,8 +37,6 @@ std::optional<std::string> file_beginning(const std::string& directory, std::str
 
 sim::Workload adapted(const SimulateOptions& options, const sim::Workload& base) {
   sim::Workload workload = options.changed(base);
-  // A trace that knows its arrivals has a rate of its own: another one makes it faster or slower.
-  if (options.rate && base.trace && base.rate > 0) workload.pace *= *options.rate / base.rate;
   if (!options.profile.empty()) workload.profile = engine::find_profile(options.profile)->name;
   if (options.kv_tokens) workload.kv_tokens = *options.kv_tokens;
   if (options.max_num_seqs) workload.max_num_seqs = *options.max_num_seqs;
@@ -100,17 +46,10 @@ sim::Workload adapted(const SimulateOptions& options, const sim::Workload& base)
 Expected<std::vector<sim::Workload>> chosen_workloads(const SimulateOptions& options,
                                                       std::vector<std::string>& remarks) {
   std::vector<sim::Workload> result;
-  if (!options.trace.empty()) {
-    auto trace = is_journal(options)
-                     ? read_the_journal(options.trace, remarks)
-                     : read(options.trace, *sim::find_trace_format(options.trace_format));
-    if (!trace) return std::unexpected(trace.error());
-    sim::Workload workload;
-    const std::filesystem::path path(options.trace);
-    workload.name = (path.has_filename() ? path : path.parent_path()).filename().string();
-    workload.name = workload.name.substr(0, workload.name.find('.', 1));
-    workload.about = "a trace";
-    result.push_back(with_trace(std::move(workload), *trace));
+  if (!options.recording.trace.empty()) {
+    auto workload = trace_workload(options.recording, remarks);
+    if (!workload) return std::unexpected(workload.error());
+    result.push_back(*std::move(workload));
     return result;
   }
   std::vector<std::string> names = chosen(options.workloads, workload_names());
@@ -129,9 +68,9 @@ Expected<std::vector<sim::Workload>> chosen_workloads(const SimulateOptions& opt
                                           options.trace_dir, workload.trace_prefix));
       continue;
     }
-    auto trace = read(*file, sim::TraceFormat::detect);
-    if (!trace) return std::unexpected(trace.error());
-    result.push_back(with_trace(workload, *trace));
+    auto traced = with_trace(workload, {.trace = *file}, remarks);
+    if (!traced) return std::unexpected(traced.error());
+    result.push_back(*std::move(traced));
   }
   return result;
 }

@@ -5,14 +5,12 @@
 #include <string_view>
 #include <vector>
 
+#include "app/trace_workload.h"
 #include "app/workload_options.h"
 #include "base/error.h"
 #include "sim/simulation.h"
 
 namespace turnpike::app {
-
-// The name of a format that is no text: a gateway's journal.
-inline constexpr std::string_view kJournalFormat = "journal";
 
 // What `turnpike simulate` was asked for.
 struct SimulateOptions : WorkloadOptions {
@@ -26,8 +24,7 @@ struct SimulateOptions : WorkloadOptions {
   int slots = 0;
   std::uint32_t seeds = 1;
   unsigned threads = 0;
-  std::string trace;
-  std::string trace_format = "detect";
+  TraceOptions recording;
   std::string trace_dir;
   std::vector<std::string> sweeps;
   std::string html;

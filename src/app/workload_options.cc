@@ -55,6 +55,8 @@ sim::Workload WorkloadOptions::changed(sim::Workload base) const {
     base.rate = 0;
   }
   if (rate) {
+    // A trace that knows its arrivals has a rate of its own: another one makes it faster or slower.
+    if (base.trace && base.rate > 0) base.pace *= *rate / base.rate;
     base.rate = *rate;
     base.concurrency = 0;
   }

@@ -76,6 +76,7 @@ Json to_json(const RunResult& run) {
               {"session_completion_s", to_json(run.session_completion_s)},
               {"slowdown", to_json(run.slowdown)},
               {"tenants", std::move(tenants)}};
+  if (run.gateway_cpu_us) all["gateway_cpu_us_per_request"] = *run.gateway_cpu_us;
   if (run.sweep) all["sweep"] = {{"name", run.sweep->name}, {"value", run.sweep->value}};
   if (run.ranges) all["ranges"] = to_json(*run.ranges);
   return all;

@@ -129,9 +129,11 @@ struct RunResult {
   Distribution session_completion_s;
   Distribution slowdown;
   std::vector<TenantResult> tenants;  // sorted by name
-  std::optional<SweepPoint> sweep;    // if it is part of one
-  std::optional<Ranges> ranges;       // if these are medians
-  Curves curves;                      // not in the result file
+  std::optional<double>
+      gateway_cpu_us;               // CPU time of the gateway a request, where it was asked for
+  std::optional<SweepPoint> sweep;  // if it is part of one
+  std::optional<Ranges> ranges;     // if these are medians
+  Curves curves;                    // not in the result file
 };
 
 // What happened in a run, for the summary at its end. Requests that were submitted before `warm_up` are left out, so are

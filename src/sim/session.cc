@@ -4,6 +4,15 @@
 
 namespace turnpike::sim {
 
+Session Session::started(const Child& child) const {
+  Session session = *child.session;
+  session.tenant = tenant;
+  session.identified = identified;
+  session.text = chain_hash(session.text, text);
+  session.piece_salt = piece_salt;
+  return session;
+}
+
 TokenCount Session::prompt_tokens(std::size_t turn) const {
   TokenCount total;
   for (std::size_t i = 0; i <= turn; ++i) {

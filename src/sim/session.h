@@ -58,6 +58,8 @@ struct Session {
   std::uint64_t piece_salt{};  // pieces of the same name are the same text under the same salt
   std::vector<Child> children;
 
+  // A session that this one starts: with its tenant, and text of its round of the trace. Its index is the caller's affair.
+  [[nodiscard]] Session started(const Child& child) const;
   // Tokens of turn `turn`'s prompt if every answer has the length asked for.
   [[nodiscard]] TokenCount prompt_tokens(std::size_t turn) const;
   // Hashes of the whole blocks of the first `tokens` tokens of the conversation, appended to what `chain` already has of it.

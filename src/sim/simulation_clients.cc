@@ -88,12 +88,8 @@ void Simulation::begin_child(const Client& parent, std::size_t which) {
   client->key = kChildKeys + next_child_++;
   client->root = parent.root;
   client->gateway = parent.gateway;
-  client->session = *parent.session.children[which].session;
+  client->session = parent.session.started(parent.session.children[which]);
   client->session.index = client->key;
-  client->session.tenant = parent.session.tenant;
-  client->session.identified = parent.session.identified;
-  client->session.text = chain_hash(client->session.text, parent.session.text);
-  client->session.piece_salt = parent.session.piece_salt;
   begin(std::move(client));
 }
 

@@ -51,10 +51,30 @@ void Conversation::open_message(std::string_view role) {
 }
 
 void Conversation::ask(std::size_t turn) {
+  if (!session_.turns[turn].pieces.empty()) {
+    write_pieces(turn);
+    return;
+  }
   TokenCount text = session_.turns[turn].appended - kMessage - kOpening;
   if (turn == 0 && session_.shared > kMessage) text -= session_.shared;
   open_message("user");
   messages_ += filler(chain_hash(session_.text, turn), std::max(text, TokenCount(1)));
+  messages_ += "\"}";
+}
+
+void Conversation::write_pieces(std::size_t turn) {
+  const TokenCount prompt = session_.prompt_tokens(turn) - kMessage - kOpening;
+  messages_.clear();
+  open_message("user");
+  TokenCount left = std::max(prompt, TokenCount(1));
+  for (const sim::PieceRun& run : session_.turns[turn].pieces) {
+    for (std::uint32_t i = 0; i < run.count && left > TokenCount(0); ++i) {
+      const TokenCount length = std::min(session_.piece_tokens, left);
+      messages_ += filler(chain_hash(session_.piece_salt, run.first + i), length);
+      left -= length;
+    }
+  }
+  messages_ += filler(chain_hash(session_.text, turn), left);  // what no piece names
   messages_ += "\"}";
 }
 
@@ -64,6 +84,7 @@ std::string Conversation::request_body(std::size_t turn) const {
 }
 
 void Conversation::answered(std::string_view raw_text) {
+  if (session_.piece_tokens > TokenCount(0)) return;
   open_message("assistant");
   messages_ += raw_text;
   messages_ += "\"}";

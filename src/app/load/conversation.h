@@ -11,7 +11,11 @@ namespace turnpike::app {
 
 // One session as its client writes it down: the messages so far, and the body of the next request. Texts are ASCII, 4 bytes a
 // token, deterministic, and made so that the stand-in engine counts exactly the tokens of the workload: a message is one
-// token more than its text, and so is the opening of the answer. One thread.
+// token more than its text, and so is the opening of the answer.
+//
+// A recording that names the pieces of its prompts is played by these names: each prompt is one message, with the same text where the
+// recording has the same pieces, in whatever session. What the engine answers is not in it: the recording has answers of its own.
+// One thread.
 class Conversation {
  public:
   Conversation(const sim::Session& session, std::string_view model);
@@ -25,6 +29,7 @@ class Conversation {
 
  private:
   void open_message(std::string_view role);
+  void write_pieces(std::size_t turn);
 
   const sim::Session& session_;
   std::string head_;

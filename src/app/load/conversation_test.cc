@@ -1,5 +1,9 @@
 #include "app/load/conversation.h"
 
+#include <algorithm>
+#include <utility>
+#include <vector>
+
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -50,6 +54,42 @@ TEST(Conversation, SessionsOfAKindShareTheirSystemPrompt) {
   const std::string b = rendered(1);
   EXPECT_EQ(a.substr(0, 12'000), b.substr(0, 12'000));
   EXPECT_NE(a.substr(12'000, 400), b.substr(12'000, 400));
+}
+
+// Pieces of the same name are the same text in every session, wherever a turn begins; what the engine answered is left out.
+TEST(Conversation, ARecordedPromptIsMadeOfItsPieces) {
+  constexpr std::int64_t kPiece = 32;
+  const auto rendered = [](std::uint64_t text, std::vector<sim::PieceRun> pieces,
+                           std::int64_t prompt) {
+    sim::Session session;
+    session.text = text;
+    session.piece_tokens = TokenCount(kPiece);
+    session.piece_salt = 5;
+    session.turns = {{.appended = TokenCount(10), .output = TokenCount(7), .pieces = {{90, 1}}},
+                     {.appended = TokenCount(prompt - 17),
+                      .output = TokenCount(9),
+                      .pieces = std::move(pieces)}};
+    Conversation conversation(session, "m");
+    conversation.ask(0);
+    conversation.answered("an answer");
+    conversation.ask(1);
+    const auto request = parse_generation(Api::chat, conversation.request_body(1));
+    EXPECT_EQ(prompt_tokens(*request), TokenCount(prompt));
+    EXPECT_EQ(request->max_tokens, 9);
+    return block_chain(request->rendered, "");
+  };
+  const auto common = [](const auto& a, const auto& b) {
+    return std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin();
+  };
+  const auto a = rendered(1, {{10, 3}, {70, 1}}, 140);
+  // A message's role takes a token, so that a piece's last token is in the next block.
+  EXPECT_EQ(common(a, rendered(2, {{10, 3}, {80, 1}}, 140)), 3 * kPiece / engine::kBlockTokens);
+  EXPECT_EQ(common(a, rendered(2, {{11, 3}}, 140)), 0);
+  // The last of its pieces reaches into the answer.
+  EXPECT_EQ(common(a, rendered(2, {{10, 3}}, 90)), 88 / engine::kBlockTokens);
+  // What no piece names is the session's own.
+  EXPECT_EQ(common(rendered(1, {{10, 1}}, 140), rendered(2, {{10, 1}}, 140)), 2);
+  EXPECT_EQ(common(rendered(1, {{10, 1}}, 140), rendered(1, {{10, 1}}, 140)), 8);
 }
 
 TEST(Conversation, EscapedAnswersGoBackAsTheyCame) {

@@ -15,8 +15,10 @@
 #include <unistd.h>
 #include <nlohmann/json.hpp>
 
+#include "app/load/gateway_cpu.h"
 #include "app/load/load_run.h"
 #include "app/termination.h"
+#include "app/trace_workload.h"
 #include "app/workload_options.h"
 #include "base/clock.h"
 #include "net/http_client.h"
@@ -28,7 +30,9 @@ namespace turnpike::app {
 namespace {
 
 struct Options : WorkloadOptions {
+  TraceOptions recording;
   std::string target;
+  std::string admin;
   std::string model;
   std::string session_header = "X-Session-ID";
   std::string label = "-";
@@ -76,6 +80,19 @@ net::Task<void> show_progress(net::Reactor& reactor, const LoadRun& run, const b
   fmt::print(stderr, "\r\x1b[K");
 }
 
+// A server by its URL.
+struct Server {
+  net::HttpUrl url;
+  net::Address address;
+};
+Expected<Server> server_of(const std::string& url) {
+  const auto parsed = net::HttpUrl::parse(url);
+  if (!parsed) return std::unexpected(parsed.error());
+  const auto addresses = net::Address::resolve(parsed->host, parsed->port);
+  if (!addresses) return std::unexpected(addresses.error());
+  return Server{.url = *parsed, .address = addresses->front()};
+}
+
 // What the reactor's tasks share.
 struct Session {
   const Options& options;
@@ -84,9 +101,22 @@ struct Session {
   ScaledClock clock;
   LoadParams params;
   std::unique_ptr<LoadRun> run;
+  std::optional<Server> admin{};
+  std::optional<double> gateway_cpu_us{};
   bool over = false;
   std::string error;
 };
+
+// Nothing, with a sentence, if there is nobody to ask.
+net::Task<std::optional<double>> gateway_cpu(Session& session) {
+  if (!session.admin) co_return std::nullopt;
+  const auto seconds =
+      co_await cpu_seconds(session.reactor, session.admin->address, session.admin->url.authority());
+  if (seconds) co_return *seconds;
+  fmt::print(stderr, "turnpike load: no CPU time of the gateway: {}\n", seconds.error().message);
+  session.admin.reset();
+  co_return std::nullopt;
+}
 
 net::Task<void> load(Session& session) {
   const auto model = co_await first_model(session.reactor, session.params);
@@ -100,9 +130,17 @@ net::Task<void> load(Session& session) {
     net::Gate progress_gate(session.reactor);
     session.reactor.spawn(progress_gate,
                           show_progress(session.reactor, *session.run, session.over));
+    const std::optional<double> before = co_await gateway_cpu(session);
     co_await session.run->run();
     session.over = true;
     co_await progress_gate.drained();
+    const std::optional<double> after = co_await gateway_cpu(session);
+    // All requests of the run, those before the warm-up was over among them.
+    const std::uint64_t requests =
+        session.run->progress().requests_finished + session.run->progress().requests_lost;
+    if (before && after && requests > 0) {
+      session.gateway_cpu_us = (*after - *before) * 1e6 / static_cast<double>(requests);
+    }
   }
   session.reactor.stop();
 }
@@ -116,10 +154,16 @@ int complain(std::string_view what) {
   return 1;
 }
 
-int report(const Options& options, const std::string& started, const LoadRun& run) {
+int report(const Session& session, const std::string& started) {
+  const Options& options = session.options;
+  const LoadRun& run = *session.run;
   sim::RunResult result = run.result();
   result.policy = options.label;
+  result.gateway_cpu_us = session.gateway_cpu_us;
   fmt::print("{}", sim::table({result}));
+  if (result.gateway_cpu_us) {
+    fmt::print("gateway CPU: {:.0f} us a request\n", *result.gateway_cpu_us);
+  }
   if (!run.first_error().empty()) {
     fmt::print(stderr, "turnpike load: the first lost request: {}\n", run.first_error());
   }
@@ -139,32 +183,45 @@ int report(const Options& options, const std::string& started, const LoadRun& ru
 }
 
 int run(const Options& options) {
-  const auto url = net::HttpUrl::parse(options.target);
-  if (!url) {
-    complain(url.error().message);
+  std::vector<std::string> remarks;
+  Expected<sim::Workload> base = options.recording.trace.empty()
+                                     ? *sim::find_workload(options.workload)
+                                     : trace_workload(options.recording, remarks);
+  if (!base) {
+    complain(base.error().message);
     return 2;
   }
-  const auto addresses = net::Address::resolve(url->host, url->port);
-  if (!addresses) return complain(addresses.error().message);
-
+  for (const std::string& remark : remarks) fmt::print(stderr, "{}\n", remark);
+  const sim::Workload workload = options.changed(*base);
+  const auto target = server_of(options.target);
+  if (!target) {
+    complain(target.error().message);
+    return 2;
+  }
   Session session{.options = options,
                   .reactor = {},
                   .clock = ScaledClock(options.speed),
                   .params = {},
                   .run = {},
                   .error = {}};
-  const sim::Workload workload = options.changed(*sim::find_workload(options.workload));
-  session.params = {
-      .address = addresses->front(),
-      .authority = url->authority(),
-      .base_path =
-          url->path.ends_with("/v1") ? url->path.substr(0, url->path.size() - 3) : url->path,
-      .model = options.model,
-      .session_header = workload.identified > 0 ? options.session_header : "",
-      .workload = workload,
-      .seed = options.seed,
-      .profile =
-          *engine::find_profile(options.profile.empty() ? workload.profile : options.profile)};
+  if (!options.admin.empty()) {
+    const auto admin = server_of(options.admin);
+    if (!admin) {
+      complain(admin.error().message);
+      return 2;
+    }
+    session.admin = *admin;
+  }
+  const std::string& path = target->url.path;
+  session.params = {.address = target->address,
+                    .authority = target->url.authority(),
+                    .base_path = path.ends_with("/v1") ? path.substr(0, path.size() - 3) : path,
+                    .model = options.model,
+                    .session_header = options.session_header,
+                    .workload = workload,
+                    .seed = options.seed,
+                    .profile = *engine::find_profile(options.profile.empty() ? workload.profile
+                                                                             : options.profile)};
   const std::string started = now_rfc3339();
   const Termination termination(session.reactor, [&](int count) {
     if (session.run && count == 1) {
@@ -177,7 +234,7 @@ int run(const Options& options) {
   session.reactor.spawn(session.gate, load(session));
   session.reactor.run();
   if (!session.error.empty()) return complain(session.error);
-  return report(options, started, *session.run);
+  return report(session, started);
 }
 
 }  // namespace
@@ -191,15 +248,17 @@ Examples:
   turnpike load --target http://127.0.0.1:8080 --workload kthena-c40
   turnpike load --target http://127.0.0.1:8080 --workload agents-small --duration 300 --speed 10 --json out.json
   turnpike load --target http://127.0.0.1:8080 --workload mixed --rate 1.5 --sessions 200
+  turnpike load --target http://127.0.0.1:8080 --trace sessions.jsonl.gz --speed 20 --admin http://127.0.0.1:9901
 
 Prints one line of figures; all times are simulated seconds (real seconds times --speed). A failed
 request counts in every distribution as the slowest one that finished, or its own time if longer.)");
   command->footer(workload_list());
   command->add_option("--target", options->target, "Where to, as http://host:port")->required();
-  command->add_option("--workload", options->workload, "Who asks for what")
-      ->check(CLI::IsMember(socket_workload_names()))
-      ->type_name("NAME")
-      ->capture_default_str();
+  auto* const workload = command->add_option("--workload", options->workload, "Who asks for what")
+                             ->check(CLI::IsMember(socket_workload_names()))
+                             ->type_name("NAME")
+                             ->capture_default_str();
+  options->recording.add_to(*command, workload);
   options->add_to(*command);
   command
       ->add_option("--speed", options->speed,
@@ -212,6 +271,9 @@ request counts in every distribution as the slowest one that finished, or its ow
       ->add_option("--session-header", options->session_header,
                    "Names the session; empty: not sent")
       ->capture_default_str();
+  command->add_option("--admin", options->admin,
+                      "The gateway's admin API, as http://host:port: its CPU time a request is "
+                      "reported, too");
   command->add_option("--label", options->label, "What to call the run's policy in the result")
       ->capture_default_str();
   command->add_option("--replicas", options->replicas,

@@ -6,6 +6,12 @@
 #include "app/load/load_session.h"
 
 namespace turnpike::app {
+namespace {
+
+// Numbers of sessions that others start; the workload's are below.
+constexpr std::uint64_t kChildren = std::uint64_t{1} << 61U;
+
+}  // namespace
 
 using net::Task;
 
@@ -26,6 +32,7 @@ LoadRun::LoadRun(net::Reactor& reactor, const Clock& clock, LoadParams params)
       sessions_gate_(reactor),
       arrivals_signal_(reactor),
       log_(params_.workload.warm_up),
+      next_child_(kChildren),
       start_(clock.now()) {}
 
 Task<void> LoadRun::run() {
@@ -76,6 +83,14 @@ Task<void> LoadRun::session(std::uint64_t index) {
   active_.push_back(&session);
   co_await session.play();
   std::erase(active_, &session);
+}
+
+Task<void> LoadRun::child(sim::Session session, Duration delay) {
+  session.index = next_child_++;
+  LoadSession play(*this, std::move(session));
+  active_.push_back(&play);
+  co_await play.play(delay);
+  std::erase(active_, &play);
 }
 
 sim::RunResult LoadRun::result() const {

@@ -37,7 +37,8 @@ struct LoadProgress {
 // The sessions of a workload over real sockets, each with a connection and a task of its own, in the time of `clock`.
 //
 // A refused first turn is tried again after Retry-After, at most sim::kRetries times. A turn that is lost for good kills its
-// session. In a closed loop a slot then takes the next session; in an open one sessions begin when they begin.
+// session. In a closed loop a slot then takes the next session; in an open one sessions begin when they begin. Sessions that a
+// recorded one starts run beside the slots.
 // The reactor's thread only.
 class LoadRun {
  public:
@@ -63,6 +64,7 @@ class LoadRun {
   net::Task<void> slot();
   net::Task<void> arrivals();
   net::Task<void> session(std::uint64_t index);
+  net::Task<void> child(sim::Session session, Duration delay);
   [[nodiscard]] bool has_next() const;
 
   net::Reactor& reactor_;
@@ -76,6 +78,7 @@ class LoadRun {
   std::vector<class LoadSession*> active_;
   sim::SharedTexts shared_seen_;
   std::uint64_t next_session_ = 0;
+  std::uint64_t next_child_;
   TimePoint start_;
   Duration ended_{};
   bool stopping_ = false;

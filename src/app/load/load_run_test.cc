@@ -13,6 +13,7 @@
 #include "app/engine/replica_server.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
+#include "sim/trace.h"
 
 namespace turnpike::app {
 namespace {
@@ -124,6 +125,43 @@ TEST_F(LoadRunTest, PlaysEverySessionToItsEnd) {
   EXPECT_EQ(first_error_, "");
 }
 
+// A recording of one session that starts another, and says when its turns were asked.
+TEST_F(LoadRunTest, PlaysARecordingAndTheSessionsItStarts) {
+  const auto recorded = [](std::uint64_t text, std::size_t turns) {
+    sim::Session session;
+    session.text = text;
+    session.tenant = "default";
+    session.piece_tokens = TokenCount(64);
+    for (std::size_t i = 0; i < turns; ++i) {
+      session.turns.push_back({.appended = TokenCount(i == 0 ? 640 : 64),
+                               .output = TokenCount(4),
+                               .pieces = {{1, static_cast<std::uint32_t>(10 + i)}},
+                               .due = seconds(20) * static_cast<int>(i)});
+    }
+    return session;
+  };
+  sim::Trace trace;
+  trace.sessions = {recorded(1, 3)};
+  trace.begins = {Duration(0)};
+  trace.span = seconds(60);
+  sim::Session child = recorded(2, 2);
+  for (sim::Turn& turn : child.turns) turn.due.reset();
+  trace.sessions[0].children.push_back(
+      {.after_turn = 1, .delay = seconds(3), .session = std::make_shared<sim::Session>(child)});
+  sim::Workload workload = small();
+  workload.trace = std::make_shared<const sim::Trace>(trace);
+  workload.sessions = 1;
+  workload.concurrency = 0;
+  workload.rate = 1;
+  const sim::RunResult result = against_engine(workload);
+  EXPECT_EQ(result.requests.finished, 5);
+  EXPECT_EQ(result.sessions_finished, 2);
+  EXPECT_EQ(result.output_tokens, 20);
+  // Each of the four later prompts finds the pieces of the one before it, in whichever session.
+  EXPECT_GE(result.cached_tokens, 4 * 640);
+  EXPECT_GE(result.session_completion_s.max, 40);
+}
+
 TEST_F(LoadRunTest, ARefusedFirstTurnIsTriedAgainAndCountsOnce) {
   const sim::RunResult result =
       against_engine(small(), {R"({"kind":"status","status":503,"count":4,"retry_after":1})"});
@@ -224,7 +262,7 @@ TEST_F(LoadRunTest, PatienceEndsARequest) {
 TEST_F(LoadRunTest, TheDurationEndsTheRunAndTheRestIsUnfinished) {
   sim::Workload workload = small();
   workload.sessions = 0;
-  workload.duration = seconds(30);
+  workload.duration = seconds(400);
   // Four requests are served, everything after them hangs.
   const sim::RunResult result =
       against_engine(workload, {R"({"kind":"delay","delay_ms":0,"count":4})",
@@ -232,7 +270,7 @@ TEST_F(LoadRunTest, TheDurationEndsTheRunAndTheRestIsUnfinished) {
   EXPECT_EQ(result.requests.finished, 4);
   EXPECT_EQ(result.requests.unfinished, 3);
   EXPECT_EQ(result.sessions_unfinished, 3);
-  EXPECT_DOUBLE_EQ(result.duration_s, 30);
+  EXPECT_DOUBLE_EQ(result.duration_s, 400);
   EXPECT_EQ(result.requests.failed, 0);
 }
 

@@ -59,23 +59,34 @@ Task<void> LoadSession::pause(Duration simulated) {
   while (!deadline.expired() && !run_.stopping_) co_await pause_signal_.wait();
 }
 
-Task<void> LoadSession::play() {
+Task<void> LoadSession::play(Duration delay) {
+  if (delay > Duration(0)) co_await pause(delay);
   sim::SessionRecord record{.began = now()};
   record.unloaded = sim::unloaded_session(run_.params_.profile, session_);
   ++run_.progress_.sessions_started;
   Outcome last = Outcome::finished;
   for (std::size_t turn = 0; turn < session_.turns.size() && last == Outcome::finished; ++turn) {
-    if (session_.turns[turn].gap > Duration(0)) co_await pause(session_.turns[turn].gap);
+    const sim::Turn& next = session_.turns[turn];
+    const Duration wait = next.due ? record.began + *next.due - now() : next.gap;
+    if (wait > Duration(0)) co_await pause(wait);
     if (run_.stopping_) {
       last = Outcome::unfinished;
     } else {
       last = co_await take_turn(turn);
     }
+    if (last == Outcome::finished) start_children(turn);
   }
   record.ended = now();
   record.end = sim::session_end(last);
   ++run_.progress_.sessions_ended;
   run_.log_.add(record);
+}
+
+void LoadSession::start_children(std::size_t turn) {
+  for (const sim::Session::Child& child : session_.children) {
+    if (child.after_turn != turn || run_.stopping_) continue;
+    run_.reactor_.spawn(run_.sessions_gate_, run_.child(session_.started(child), child.delay));
+  }
 }
 
 Task<Outcome> LoadSession::take_turn(std::size_t turn) {
@@ -133,7 +144,7 @@ Task<LoadSession::Attempt> LoadSession::attempt(const std::string& body,
   const std::string target = run_.params_.base_path + "/v1/chat/completions";
   net::ClientRequest request{.method = "POST", .target = target, .body = body};
   request.fields.push_back({.name = "Content-Type", .value = "application/json"});
-  if (!run_.params_.session_header.empty()) {
+  if (session_.identified && !run_.params_.session_header.empty()) {
     request.fields.push_back({.name = run_.params_.session_header, .value = id_});
   }
   int status = 0;

@@ -16,8 +16,8 @@ class LoadSession {
  public:
   LoadSession(LoadRun& run, sim::Session session);
 
-  // Plays all turns, or as many as it gets; records each of them, then the session.
-  net::Task<void> play();
+  // Plays all turns, or as many as it gets; records each of them, then the session. It begins after `delay`.
+  net::Task<void> play(Duration delay = Duration(0));
   // Ends it soon, whatever it is doing.
   void stop();
 
@@ -30,6 +30,7 @@ class LoadSession {
   };
 
   net::Task<sim::Outcome> take_turn(std::size_t turn);
+  void start_children(std::size_t turn);
   net::Task<Attempt> attempt(const std::string& body, sim::RequestRecord& record);
   [[nodiscard]] Attempt judge(const Expected<net::ClientAnswer>& answer, bool patience_lost) const;
   void account(std::size_t turn, sim::RequestRecord& record);
