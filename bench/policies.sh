@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every workload under every preset, five seeds each, in simulated time: writes docs/benchmarks.md and build/bench/policies.json.
-# About a quarter of an hour on two cores.
+# About ten minutes on two cores with nothing else to do.
 #
 # usage: bench/policies.sh [--seeds N] [--first-seed N] [--workloads A,B] [--policies A,B] [--trace-dir DIR] [--scale F]
 #                          [--markdown FILE] [--from FILE]
