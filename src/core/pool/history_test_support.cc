@@ -182,6 +182,9 @@ void History::submit(std::uint32_t choice) {
        .priority = static_cast<int>(choice / 13 % 3),
        .deadline =
            choice % 5 == 0 ? std::optional(now_ + std::chrono::seconds(choice % 17)) : std::nullopt,
+       // Another session, known or not.
+       .parent = choice / 19 % 4 == 0 ? SessionKey(choice / 23 % (2 * kSessions) * kModels)
+                                      : SessionKey::none(),
        .blocks = blocks_of(choice)},
       now_);
 }
