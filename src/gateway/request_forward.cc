@@ -157,7 +157,8 @@ net::Task<RequestLife::Step> RequestLife::hold_answer(core::FailureKind kind) {
         continue;
       }
       if (transfer.is_over()) {
-        state = collect(relay.end_of_input(out));
+        if (transfer.status == net::Transfer::Status::closed)
+          state = collect(relay.end_of_input(out));
         break;
       }
     }

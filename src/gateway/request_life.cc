@@ -403,7 +403,9 @@ net::Task<RequestLife::Step> RequestLife::relay() {
           }
           if (transfer.is_over()) {
             input_over = true;
-            state = relay.end_of_input(out);
+            state = transfer.status == net::Transfer::Status::closed
+                        ? relay.end_of_input(out)
+                        : AnswerRelay::State::broken;
             break;
           }
         }

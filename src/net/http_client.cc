@@ -1,7 +1,6 @@
 #include "net/http_client.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/ascii.h"
 #include "http/chunk.h"
@@ -33,6 +32,11 @@ void HttpClient::set_address(const Address& address) {
   stream_.reset();
 }
 
+void HttpClient::use_tls(std::shared_ptr<const TlsContext> context, std::string server_name) {
+  tls_ = std::move(context);
+  server_name_ = std::move(server_name);
+}
+
 void HttpClient::abort() {
   aborted_ = true;
   signal_.notify();
@@ -44,13 +48,14 @@ Task<bool> HttpClient::connect(const ClientLimits& limits, std::string& error) {
     error = fd.error().message;
     co_return false;
   }
-  stream_ = std::make_unique<Stream>(reactor_, std::move(*fd), signal_, Stream::Connecting{});
+  stream_ = std::make_unique<Stream>(reactor_, std::move(*fd), signal_, Stream::Connecting{},
+                                     tls_ ? tls_->connect(server_name_) : nullptr);
   deadline_.arm(limits.connect);
   while (stream_->connecting() && !deadline_.expired() && !aborted_) co_await signal_.wait();
   if (stream_->connecting()) {
     error = aborted_ ? "aborted" : "no connection to " + address_.to_string() + " in time";
-  } else if (const int code = stream_->error(); code != 0) {
-    error = "cannot connect to " + address_.to_string() + ": " + std::strerror(code);
+  } else if (const std::string failure = stream_->failure(); !failure.empty()) {
+    error = "cannot connect to " + address_.to_string() + ": " + failure;
   } else {
     co_return true;
   }
@@ -105,10 +110,12 @@ Task<HttpClient::Attempt> HttpClient::try_once(std::string_view bytes, bool head
   };
   // Reads some bytes into the buffer. `closed` is an end that may be meant.
   bool closed = false;
+  bool cut_off = false;
   const auto try_read = [&]() -> bool {
     const Transfer transfer = stream_->read(buffer.prepare(kRead));
     buffer.commit(transfer.bytes);
     if (transfer.is_over()) closed = true;
+    if (transfer.status == Transfer::Status::failed) cut_off = true;
     if (transfer.bytes > 0) deadline_.arm(limits.silence);
     return transfer.bytes > 0 || closed;
   };
@@ -210,7 +217,7 @@ Task<HttpClient::Attempt> HttpClient::try_once(std::string_view bytes, bool head
     }
     if (done) break;
     if (closed) {
-      if (head.framing == http::Framing::until_close) break;
+      if (head.framing == http::Framing::until_close && !cut_off) break;
       error = "the connection was closed within the answer";
       co_return Attempt::failed;
     }

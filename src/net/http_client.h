@@ -12,6 +12,7 @@
 #include "http/head.h"
 #include "net/address.h"
 #include "net/stream.h"
+#include "net/tls_context.h"
 
 namespace turnpike::net {
 
@@ -43,6 +44,8 @@ struct ClientLimits {
 class HttpClient {
  public:
   HttpClient(Reactor& reactor, const Address& address, std::string authority);
+  // Speaks TLS on connections opened from now on, to the server of that name (or address).
+  void use_tls(std::shared_ptr<const TlsContext> context, std::string server_name);
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
@@ -72,6 +75,8 @@ class HttpClient {
   std::string authority_;
   Signal signal_;
   Deadline deadline_;
+  std::shared_ptr<const TlsContext> tls_;  // null: plain
+  std::string server_name_;
   std::unique_ptr<Stream> stream_;
   bool aborted_ = false;
 };

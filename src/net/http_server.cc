@@ -119,11 +119,13 @@ Task<void> HttpServer::accept_all(Listener& listener) {
 }
 
 Task<void> HttpServer::serve(Fd fd) {
-  ServerConnection connection(reactor_, std::move(fd), limits_);
+  ServerConnection connection(reactor_, std::move(fd), limits_,
+                              tls_ != nullptr ? tls_->current()->accept() : nullptr);
   open_.push_back(&connection);
   if (draining_) connection.stop_when_idle();
   try {
-    while (co_await serve_one(connection)) {
+    const bool open = tls_ == nullptr || co_await connection.handshake();
+    while (open && co_await serve_one(connection)) {
     }
   } catch (...) {
     std::erase(open_, &connection);

@@ -12,6 +12,7 @@
 #include "http/head.h"
 #include "net/listener.h"
 #include "net/server_connection.h"
+#include "net/tls_context.h"
 
 namespace turnpike::net {
 
@@ -69,6 +70,8 @@ class HttpServer {
   HttpServer& operator=(const HttpServer&) = delete;
   ~HttpServer();
 
+  // Speaks TLS on every connection accepted from now on; the board outlives the server.
+  void use_tls(const TlsBoard& board) { tls_ = &board; }
   // Port 0: the system chooses. May be called several times. Returns the address listened on.
   Expected<Address> listen(const Address& address);
   // Takes no more connections, lets running requests finish, closes idle ones; ends when all are gone.
@@ -86,6 +89,7 @@ class HttpServer {
   Reactor& reactor_;
   Handler handler_;
   HttpServerLimits limits_;
+  const TlsBoard* tls_ = nullptr;  // null: plain
   Gate gate_;
   bool draining_ = false;
   std::vector<std::unique_ptr<Listener>> listeners_;

@@ -23,11 +23,21 @@ constexpr Receipt cut_short(const Transfer& transfer) {
 
 }  // namespace
 
-ServerConnection::ServerConnection(Reactor& reactor, Fd fd, const ServerLimits& limits)
+ServerConnection::ServerConnection(Reactor& reactor, Fd fd, const ServerLimits& limits, Ssl tls)
     : limits_(limits),
       signal_(reactor),
       deadline_(signal_),
-      stream_(reactor, std::move(fd), signal_) {}
+      stream_(reactor, std::move(fd), signal_, std::move(tls)) {}
+
+Task<bool> ServerConnection::handshake() {
+  deadline_.arm(limits_.head_arrival);
+  while (stream_.connecting()) {
+    if (stopping_ || deadline_.expired()) co_return false;
+    co_await signal_.wait();
+  }
+  deadline_.disarm();
+  co_return stream_.error() == 0;
+}
 
 void ServerConnection::stop_when_idle() {
   stopping_ = true;

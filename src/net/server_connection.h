@@ -41,7 +41,11 @@ struct Receipt {
 // until the head has been dealt with. One request at a time; the reactor's thread only.
 class ServerConnection {
  public:
-  ServerConnection(Reactor& reactor, Fd fd, const ServerLimits& limits);
+  // With `tls`, the handshake comes first.
+  ServerConnection(Reactor& reactor, Fd fd, const ServerLimits& limits, Ssl tls = nullptr);
+
+  // Before the first request of a connection with TLS. False: it failed, or took longer than a head may.
+  Task<bool> handshake();
 
   // Waits for the next request's head. Views in `head` are good until release_head().
   Task<Receipt> read_head(http::RequestHead& head);

@@ -1,39 +1,28 @@
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <string>
 #include <string_view>
-
-#include <sys/uio.h>
 
 #include "net/address.h"
 #include "net/reactor.h"
+#include "net/ssl.h"
+#include "net/transfer.h"
 
 namespace turnpike::net {
 
-// How an attempt to move bytes went. `bytes` counts what moved; `closed`: the peer will send (read) or take (write) no more.
-struct Transfer {
-  enum class Status : std::uint8_t { ok, would_block, closed, failed };
-  Status status = Status::ok;
-  std::size_t bytes = 0;
+class TlsSession;
 
-  // The connection is over: nothing will ever move this way again.
-  [[nodiscard]] bool is_over() const {
-    return status == Status::closed || status == Status::failed;
-  }
-};
-
-inline iovec as_iovec(std::string_view bytes) {
-  return {const_cast<char*>(bytes.data()), bytes.size()};
-}
-
-// A connected TCP socket, seen as readiness: read and write never wait and need a buffer only while bytes move, so an idle
-// stream owns none. Whoever uses it binds a Signal, which is notified whenever something may have changed, and then asks again.
-// The same interface suits TLS. The reactor's thread only; destroying it closes the socket at once.
+// A connected TCP socket, with or without TLS on it, seen as readiness: read and write never wait and need a buffer only while
+// bytes move, so an idle stream owns none. Whoever uses it binds a Signal, which is notified whenever something may have changed,
+// and then asks again. The reactor's thread only; destroying it closes the socket at once (TLS: after telling the peer that
+// this is the end, if the socket takes it).
 class Stream final : public EventSource {
  public:
-  Stream(Reactor& reactor, Fd fd, Signal& signal);
+  // An accepted connection; with `tls`, it is connecting() until the handshake has ended.
+  Stream(Reactor& reactor, Fd fd, Signal& signal, Ssl tls = nullptr);
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
   ~Stream();
@@ -42,6 +31,7 @@ class Stream final : public EventSource {
   static Expected<Fd> start_connect(const Address& address);
 
   Transfer read(std::span<char> into);
+  // What was not taken comes again, from the same byte on and no less of it, before anything else (TLS has made a record of it).
   Transfer write(std::span<const iovec> pieces);
   Transfer write(std::string_view bytes);
 
@@ -50,12 +40,17 @@ class Stream final : public EventSource {
   [[nodiscard]] bool maybe_writable() const { return writable_ || hung_up_; }
   // The peer has closed its sending side, or the connection broke; bytes may still be waiting to be read.
   [[nodiscard]] bool hung_up() const { return hung_up_; }
-  // After start_connect: still in progress.
-  [[nodiscard]] bool connecting() const { return connecting_; }
+  // Not ready for bytes yet: the connection or the TLS handshake, which goes on whenever this is asked, is in progress.
+  [[nodiscard]] bool connecting() { return connecting_ && still_connecting(); }
   // The peer has neither closed nor sent anything: between two answers, the connection can be used again.
   [[nodiscard]] bool quiet();
-  // The error with which connecting or the connection failed, 0 if none.
+  // The error with which connecting or the connection failed, 0 if none; EPROTO: the handshake did.
   [[nodiscard]] int error() const;
+  // The same in words.
+  [[nodiscard]] std::string failure() const;
+  // The protocol that the handshake agreed on ("h2", "http/1.1"); empty: none.
+  [[nodiscard]] std::string_view protocol() const;
+  [[nodiscard]] bool is_tls() const { return tls_ != nullptr; }
 
   // Whom to tell from now on.
   void bind(Signal& signal) { signal_ = &signal; }
@@ -67,11 +62,14 @@ class Stream final : public EventSource {
 
   // For a descriptor from start_connect.
   struct Connecting {};
-  Stream(Reactor& reactor, Fd fd, Signal& signal, Connecting);
+  Stream(Reactor& reactor, Fd fd, Signal& signal, Connecting, Ssl tls = nullptr);
 
  private:
   // What the system said to an attempt to send.
   Transfer sent(ssize_t result, std::size_t wanted);
+  bool still_connecting();
+  Transfer read_tls(std::span<char> into);
+  Transfer write_tls(std::span<const iovec> pieces);
 
   Reactor& reactor_;
   Fd fd_;
@@ -80,6 +78,9 @@ class Stream final : public EventSource {
   bool writable_ = true;
   bool hung_up_ = false;
   bool connecting_ = false;
+  bool connected_ = true;  // the socket is; the handshake may not be
+  bool aborts_ = false;
+  std::unique_ptr<TlsSession> tls_;
 };
 
 // Loops of the above for tasks that have nothing else to watch than one stream and one deadline (admin, engine, load; the
