@@ -198,7 +198,8 @@ net::Task<void> AdminApi::metrics(net::Exchange& exchange) {
        .conversations = gateway_.conversations().sample(),
        .stored = gateway_.stored().sample(),
        .rate_limit_entries = gateway_.rate_limits().entries(),
-       .rate_limits_forgotten = gateway_.rate_limits().forgotten()});
+       .rate_limits_forgotten = gateway_.rate_limits().forgotten(),
+       .certificates = gateway_.certificates().status()});
   co_await exchange.respond(200, metrics::TextWriter::kContentType, text);
 }
 

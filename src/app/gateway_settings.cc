@@ -17,6 +17,18 @@ openai::HashSeed hash_seed(const std::string& key) {
   return {std::uint64_t{device()} << 32U | device()};
 }
 
+net::ClientCertificates client_certificates(config::ClientCertificates wanted) {
+  switch (wanted) {
+    case config::ClientCertificates::none:
+      return net::ClientCertificates::none;
+    case config::ClientCertificates::optional:
+      return net::ClientCertificates::optional;
+    case config::ClientCertificates::required:
+      return net::ClientCertificates::required;
+  }
+  return net::ClientCertificates::required;
+}
+
 std::size_t bytes(ByteCount count) {
   return static_cast<std::size_t>(count.value());
 }
@@ -35,9 +47,20 @@ gateway::Settings gateway_settings(const config::Config& config) {
                           .models = backend.models,
                           .slots = backend.slots,
                           .capacity = backend.capacity,
-                          .api_key = backend.api_key});
+                          .api_key = backend.api_key,
+                          .tls = {.ca = backend.tls.ca,
+                                  .certificate = backend.tls.certificate,
+                                  .key = backend.tls.key,
+                                  .verify = !backend.tls.insecure},
+                          .tls_server_name = backend.tls.server_name});
   }
   s.pool = config::pool_params(config);
+
+  s.tls = {.certificate = config.tls.certificate,
+           .key = config.tls.key,
+           .client_ca = config.tls.client_ca,
+           .client_certificates = client_certificates(config.tls.client_certificates)};
+  s.tls_reload = config.tls.reload_interval;
 
   s.sessions.sources.clear();
   for (const std::string& name : config.session.headers)

@@ -43,6 +43,8 @@ constexpr std::array kKeyFlags = {
     KeyFlag{"--backend", "backends", "A model server's URL (repeatable)"},
     KeyFlag{"--listen", "listen", "Where clients connect, as address:port"},
     KeyFlag{"--admin", "admin", "Where probes, /metrics and the admin API listen"},
+    KeyFlag{"--tls-cert", "tls.certificate", "PEM file of the certificates that clients are shown"},
+    KeyFlag{"--tls-key", "tls.key", "PEM file of their key"},
     KeyFlag{"--policy", "policy", "Preset of order, admission and placement"},
     KeyFlag{"--session-header", "session.headers", "Header that names the session (repeatable)"},
     KeyFlag{"--workers", "workers", "Threads that serve clients"},

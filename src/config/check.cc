@@ -49,15 +49,16 @@ std::string check_listen_address(std::string_view text) {
 
 std::string check_backend_url(std::string_view url) {
   constexpr std::string_view kHttp = "http://";
+  constexpr std::string_view kHttps = "https://";
   if (url.empty()) return "is missing";
-  if (url.starts_with("https://"))
-    return fmt::format("'{}': only http:// is supported towards model servers", url);
-  if (!url.starts_with(kHttp)) return fmt::format("'{}' does not begin with http://", url);
+  if (!url.starts_with(kHttp) && !url.starts_with(kHttps))
+    return fmt::format("'{}' does not begin with http:// or https://", url);
   if (!std::ranges::all_of(url, is_visible))
     return fmt::format("'{}' holds a blank or control character", url);
   if (url.find_first_of("?#") != std::string_view::npos)
     return fmt::format("'{}' must have neither query nor fragment", url);
-  const std::string_view rest = url.substr(kHttp.size());
+  const std::string_view rest =
+      url.substr(url.starts_with(kHttps) ? kHttps.size() : kHttp.size());
   const std::string_view authority = rest.substr(0, rest.find('/'));
   if (authority.contains('@')) return fmt::format("'{}' must not carry a user or password", url);
   const auto parts = split(authority);

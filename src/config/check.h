@@ -8,7 +8,7 @@ namespace turnpike::config {
 
 // "127.0.0.1:8080", "[::1]:8080", "localhost:8080", ":8080" and "*:8080" (all interfaces).
 std::string check_listen_address(std::string_view text);
-// "http://host:port", also with a path; neither query nor user.
+// "http://host:port" or "https://host:port", also with a path; neither query nor user.
 std::string check_backend_url(std::string_view url);
 // What an HTTP header may be called.
 std::string check_header_name(std::string_view name);

@@ -17,6 +17,17 @@ namespace turnpike::config {
 using std::chrono::minutes;
 using std::chrono::seconds;
 
+// How a model server with an https:// URL is spoken to. Paths are of PEM files.
+struct BackendTls {
+  std::string ca;           // empty: whom the system trusts
+  std::string certificate;  // shown to it; empty: none
+  std::string key;
+  std::string server_name;  // empty: the URL's host
+  bool insecure = false;
+
+  friend bool operator==(const BackendTls&, const BackendTls&) = default;
+};
+
 // One model server.
 struct Backend {
   std::string url;
@@ -25,8 +36,22 @@ struct Backend {
   int slots = 0;                    // 0: learned
   TokenCount capacity{0};           // 0: as it reports
   std::string api_key;              // secret
+  BackendTls tls;
 
   friend bool operator==(const Backend&, const Backend&) = default;
+};
+
+enum class ClientCertificates : std::uint8_t { none, optional, required };
+
+// Towards clients. Paths are of PEM files.
+struct TlsConfig {
+  std::string certificate;  // empty: no TLS
+  std::string key;
+  std::string client_ca;
+  ClientCertificates client_certificates = ClientCertificates::none;
+  Duration reload_interval = seconds(10);
+
+  friend bool operator==(const TlsConfig&, const TlsConfig&) = default;
 };
 
 struct SessionConfig {
@@ -207,6 +232,7 @@ struct Config {
   Goal goal = Goal::balanced;
   std::vector<Backend> backends;
   bool response_headers = true;
+  TlsConfig tls;
   SessionConfig session;
   TenantsConfig tenants;
   std::vector<RouteConfig> routes;

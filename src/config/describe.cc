@@ -104,10 +104,11 @@ std::vector<std::string> scorer_names() {
 }
 
 std::vector<Key> describe(Backend& b) {
-  return {
+  std::vector<Key> keys = {
       {.path = "url",
        .target = &b.url,
-       .doc = "Where it listens: `http://host:port`, or with a path in front of `/v1`.",
+       .doc = "Where it listens: `http://host:port` or `https://host:port`, also with a path in front of "
+              "`/v1`.",
        .check = check_backend_url},
       {.path = "name",
        .target = &b.name,
@@ -131,6 +132,9 @@ std::vector<Key> describe(Backend& b) {
        .check = check_visible,
        .secret = true},
   };
+  const std::vector<Key> tls = describe_tls(b.tls);
+  keys.insert(keys.end(), tls.begin(), tls.end());
+  return keys;
 }
 
 std::vector<Key> describe(RouteConfig& r) {
@@ -525,6 +529,8 @@ std::vector<Key> describe(Config& c) {
        "Learn what an endpoint holds when a request has ended, not when it goes: a burst with one "
        "prefix scatters."},
   };
+  const std::vector<Key> tls = describe_tls(c.tls);
+  keys.insert(std::ranges::find(keys, "session.headers", &Key::path), tls.begin(), tls.end());
   describe_order(p.order, keys);
   describe_resident(p.resident, keys);
   describe_tenants(c.tenants, keys);

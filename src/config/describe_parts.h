@@ -31,6 +31,10 @@ Choice choice(Enum& value, std::vector<std::string> names) {
   return {reinterpret_cast<std::uint8_t*>(&value), std::move(names)};
 }
 
+// TLS towards clients (`tls.*`) and towards a model server (`backends[].tls.*`).
+std::vector<Key> describe_tls(TlsConfig& tls);
+std::vector<Key> describe_tls(BackendTls& tls);
+
 // The constants of the orders and of resident-set (`expert.*`), appended.
 void describe_order(core::OrderParams& order, std::vector<Key>& keys);
 void describe_resident(core::ResidentParams& resident, std::vector<Key>& keys);

@@ -136,6 +136,7 @@ class Loader {
                  fmt::format("two backends are called '{}'; give them names", name));
       }
     }
+    check_tls(c);
     const core::PoolParams& pool = c.pool;
     if (pool.grace.period > Duration(0) &&
         pool.order.sessions == core::SessionOrder::resident_set) {
@@ -154,6 +155,29 @@ class Loader {
     if (pool.breaker.max_open_time < pool.breaker.open_time) {
       complain("health.breaker.max_open_time",
                "must not be shorter than 'health.breaker.open_time'");
+    }
+  }
+
+  void check_tls(const Config& c) {
+    const TlsConfig& tls = c.tls;
+    const bool on = !tls.certificate.empty();
+    if (on && tls.key.empty()) complain("tls.certificate", "needs its key, 'tls.key'");
+    if (!on && !tls.key.empty()) complain("tls.key", "needs its certificate, 'tls.certificate'");
+    if (!on && (!tls.client_ca.empty() || tls.client_certificates != ClientCertificates::none))
+      complain("tls.client_certificates", "needs TLS: 'tls.certificate' and 'tls.key'");
+    if (tls.client_certificates != ClientCertificates::none && tls.client_ca.empty())
+      complain("tls.client_certificates", "needs 'tls.client_ca', to know which are good");
+    if (tls.client_certificates == ClientCertificates::none && !tls.client_ca.empty())
+      complain("tls.client_ca", "is of no use while 'tls.client_certificates' is none");
+    for (std::size_t i = 0; i < c.backends.size(); ++i) {
+      const Backend& backend = c.backends[i];
+      const std::string key = fmt::format("backends[{}].tls", i);
+      if (backend.tls != BackendTls{} && !backend.url.starts_with("https://"))
+        complain(key, "is of no use without an https:// URL");
+      if (backend.tls.certificate.empty() != backend.tls.key.empty())
+        complain(key, "a certificate and its key are given together");
+      if (backend.tls.insecure && !backend.tls.ca.empty())
+        complain(key + ".ca", "is of no use while 'insecure' takes any certificate");
     }
   }
 

@@ -284,5 +284,41 @@ expert:
   EXPECT_EQ(loaded.config.pool.placement.scorers.size(), 2U);
 }
 
+TEST(Load, ReadsWhatTlsNeeds) {
+  const Loaded loaded = load_text(R"(
+tls: {certificate: a.pem, key: a.key, client_certificates: required, client_ca: ca.pem}
+backends:
+  - url: https://engine:8443
+    tls: {ca: engines.pem, server_name: engine.internal}
+)");
+  ASSERT_THAT(loaded.errors, IsEmpty());
+  EXPECT_EQ(loaded.config.tls.certificate, "a.pem");
+  EXPECT_EQ(loaded.config.tls.client_certificates, ClientCertificates::required);
+  ASSERT_EQ(loaded.config.backends.size(), 1U);
+  EXPECT_EQ(loaded.config.backends[0].name, "engine:8443");
+  EXPECT_EQ(loaded.config.backends[0].tls,
+            (BackendTls{.ca = "engines.pem", .server_name = "engine.internal"}));
+  EXPECT_THAT(to_yaml(loaded), HasSubstr(R"("tls":{"ca":"engines.pem")"));
+}
+
+TEST(Load, WhatTlsLacksIsSaidWithItsKey) {
+  const auto complains = [](const std::string& text, const std::string& wanted) {
+    EXPECT_THAT(load_text(text).errors, testing::Contains(HasSubstr(wanted))) << text;
+  };
+  complains("tls: {certificate: a.pem}", "tls.certificate: needs its key");
+  complains("tls: {key: a.key}", "tls.key: needs its certificate");
+  complains("tls: {client_certificates: optional, client_ca: c}",
+            "tls.client_certificates: needs TLS");
+  complains("tls: {certificate: a, key: b, client_certificates: optional}",
+            "needs 'tls.client_ca'");
+  complains("tls: {certificate: a, key: b, client_ca: c}", "tls.client_ca: is of no use");
+  complains("backends: [{url: 'http://a', tls: {ca: b}}]", "backends[0].tls: is of no use");
+  complains("backends: [{url: 'https://a', tls: {key: b}}]",
+            "backends[0].tls: a certificate and its key");
+  complains("backends: [{url: 'https://a', tls: {ca: b, insecure: true}}]",
+            "backends[0].tls.ca: is of no use");
+  complains("backends: [{url: 'https://a', tls: {cert: b}}]", "unknown key");
+}
+
 }  // namespace
 }  // namespace turnpike::config

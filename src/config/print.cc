@@ -31,7 +31,11 @@ Json json_value(const Key& key) {
     Json list = Json::array();
     for (std::size_t i = 0; i < mappings->size(); ++i) {
       Json item = Json::object();
-      for (const Key& part : mappings->keys_of(i)) item[part.path] = json_value(part);
+      for (const Key& part : mappings->keys_of(i)) {
+        const std::size_t dot = part.path.find('.');
+        Json& group = dot == std::string::npos ? item : item[part.path.substr(0, dot)];
+        group[std::string(part.name())] = json_value(part);
+      }
       list.push_back(std::move(item));
     }
     return list;

@@ -11,6 +11,7 @@
 #include "base/ids.h"
 #include "gateway/board.h"
 #include "net/address.h"
+#include "net/tls_context.h"
 #include "openai/model_routes.h"
 
 namespace turnpike::gateway {
@@ -23,6 +24,8 @@ struct EndpointEntry {
   std::string path;       // put before every target
   std::string api_key;    // sent as Authorization in place of the client's; empty: none
   net::Address address;
+  std::shared_ptr<const net::TlsContext> tls;  // null: plain
+  std::string server_name;                     // whose certificate is expected
 };
 
 // Names and addresses, immutable: workers hold one while they need it.

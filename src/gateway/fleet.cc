@@ -38,7 +38,10 @@ struct Fleet::Endpoint {
         find_pause(reactor),
         health_pause(reactor),
         models_pause(reactor),
-        gauges_pause(reactor) {}
+        gauges_pause(reactor) {
+    for (net::HttpClient* client : {&health, &models_client, &gauges_client})
+      client->use_tls(entry->tls, entry->server_name);
+  }
 
   std::shared_ptr<const EndpointEntry> entry;
   const BackendSettings backend;
@@ -107,6 +110,13 @@ Expected<EndpointEntry> Fleet::entry_of(const BackendSettings& backend) {
   entry.authority = url->authority();
   entry.path = url->path;
   entry.api_key = backend.api_key;
+  if (url->tls) {
+    auto context = net::TlsContext::for_client(backend.tls);
+    if (!context)
+      return fail(fmt::format("backend {}: tls: {}", backend.name, context.error().message));
+    entry.tls = std::make_shared<const net::TlsContext>(std::move(*context));
+    entry.server_name = backend.tls_server_name.empty() ? url->host : backend.tls_server_name;
+  }
   return entry;
 }
 

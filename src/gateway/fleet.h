@@ -37,13 +37,13 @@ class Fleet {
   ~Fleet();
 
   // Finds addresses (may block for the resolver's time-out) and starts to watch. An endpoint whose name has no address is out until it
-  // has one; it is asked for again and again. Error: a URL is malformed.
+  // has one; it is asked for again and again. Error: a URL is malformed, or a file of certificates cannot be used.
   Expected<void> start();
   // Ends all tasks.
   net::Task<void> stop();
 
   // Makes the endpoints those that are wanted, in every setting; one of which anything has changed leaves and comes anew. Who leaves gets
-  // nothing more and finishes what it runs. Error, and nothing is changed: a URL is malformed.
+  // nothing more and finishes what it runs. Error, and nothing is changed: as of start().
   Expected<void> change(const std::vector<BackendSettings>& wanted);
   // It gets no new requests. False: there is none with this URL.
   bool drain(std::string_view url);

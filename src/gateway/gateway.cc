@@ -18,8 +18,11 @@ Gateway::Gateway(net::Reactor& control, const Clock& clock, Settings settings,
       rate_limits_(settings_.rate_limit_entries),
       owner_(clock, settings_.pool, recorder),
       metrics_(settings_),
-      changed_(control) {
+      changed_(control),
+      watching_(control),
+      certificates_changed_(control) {
   const Shared shared{.clock = clock_,
+                      .certificates = certificates_,
                       .owner = owner_,
                       .board = board_,
                       .tenants = tenants_,
@@ -49,6 +52,9 @@ Gateway::~Gateway() {
 }
 
 Expected<void> Gateway::start() {
+  auto certificates = Certificates::load(settings_.tls);
+  if (!certificates) return std::unexpected(certificates.error());
+  certificates_ = std::move(*certificates);
   auto wanted = net::Address::parse(settings_.listen);
   if (!wanted) return std::unexpected(wanted.error());
   const bool shared = workers_.size() > 1;
@@ -60,7 +66,17 @@ Expected<void> Gateway::start() {
   }
   address_ = *wanted;
   for (const auto& worker : workers_) worker->start();
+  if (certificates_.board() != nullptr) control_.spawn(watching_, watch_certificates());
   return fleet_->start();
+}
+
+net::Task<void> Gateway::watch_certificates() {
+  net::Deadline next(certificates_changed_);
+  while (drained_ < settings_.workers) {
+    next.arm(clock_.real(settings_.tls_reload));
+    while (!next.expired() && drained_ < settings_.workers) co_await certificates_changed_.wait();
+    if (next.expired()) certificates_.look(log_);
+  }
 }
 
 void Gateway::worker_drained() {
@@ -86,6 +102,8 @@ net::Task<void> Gateway::drain() {
   }
   for (const auto& worker : workers_) worker->stop();
   for (const auto& worker : workers_) worker->join();
+  certificates_changed_.notify();
+  co_await watching_.drained();
   co_await fleet_->stop();
 }
 

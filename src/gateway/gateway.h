@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "gateway/certificates.h"
 #include "gateway/conversations.h"
 #include "gateway/directory.h"
 #include "gateway/fleet.h"
@@ -36,7 +37,7 @@ class Gateway {
   Gateway& operator=(const Gateway&) = delete;
   ~Gateway();
 
-  // Binds the listening sockets and starts all threads and tasks.
+  // Reads the certificates, binds the listening sockets and starts all threads and tasks.
   Expected<void> start();
   // Where clients connect to.
   [[nodiscard]] const net::Address& address() const { return address_; }
@@ -62,6 +63,8 @@ class Gateway {
   // Turns unready, waits the settle time, stops listening, lets requests finish (queued ones too) for as long as drain_timeout,
   // then breaks what is left. Ends when every thread has.
   net::Task<void> drain();
+  // Reads the certificates again, whether their files have changed or not.
+  void reload_certificates() { certificates_.look(log_, true); }
   // Ends a drain at once.
   void abort();
   [[nodiscard]] bool draining() const { return draining_; }
@@ -77,6 +80,7 @@ class Gateway {
   [[nodiscard]] const Conversations& conversations() const { return conversations_; }
   [[nodiscard]] const StoredAnswers& stored() const { return stored_; }
   [[nodiscard]] const telemetry::RecentRequests& recent() const { return recent_; }
+  [[nodiscard]] const Certificates& certificates() const { return certificates_; }
   // Null: nothing is recorded.
   [[nodiscard]] telemetry::FlightRecorder* recorder() const { return recorder_; }
   [[nodiscard]] std::uint64_t access_log_dropped() const {
@@ -85,6 +89,7 @@ class Gateway {
 
  private:
   void worker_drained();
+  net::Task<void> watch_certificates();
 
   net::Reactor& control_;
   const Clock& clock_;
@@ -102,10 +107,13 @@ class Gateway {
   tenant::InFlight in_flight_;
   Owner owner_;
   Metrics metrics_;
+  Certificates certificates_;
   std::unique_ptr<Fleet> fleet_;
   std::vector<std::unique_ptr<Worker>> workers_;
   net::Address address_;
   net::Signal changed_;
+  net::Gate watching_;
+  net::Signal certificates_changed_;  // or there is no need to watch them any more
   int drained_ = 0;
   bool draining_ = false;
   bool aborting_ = false;

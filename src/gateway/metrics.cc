@@ -236,6 +236,18 @@ void write_fleet(TextWriter& out, const std::vector<Fleet::Status>& fleet) {
         &Fleet::Status::restarts);
 }
 
+void write_certificates(TextWriter& out, const Certificates::Status& status) {
+  out.family("turnpike_tls_certificate_expiry_timestamp_seconds", Type::gauge,
+             "When the certificate that clients are shown ends (Unix time).");
+  out.sample(static_cast<double>(std::chrono::system_clock::to_time_t(status.expires)));
+  out.family("turnpike_tls_reloads_total", Type::counter,
+             "How often changed certificates were taken.");
+  out.sample(status.reloads);
+  out.family("turnpike_tls_reload_failures_total", Type::counter,
+             "How often they could not be used, so that the old ones stayed.");
+  out.sample(status.failures);
+}
+
 }  // namespace
 
 Metrics::Metrics(const Settings& settings)
@@ -283,6 +295,7 @@ std::string Metrics::text(const std::vector<PoolSample>& pools,
   out.family("turnpike_stored_responses_forgotten_total", Type::counter,
              "Of those, forgotten because there were too many.");
   out.sample(telemetry.stored.forgotten);
+  if (telemetry.certificates) write_certificates(out, *telemetry.certificates);
   metrics::write_process_stats(out, metrics::read_process_stats());
   return registry_.scrape() + out.take();
 }

@@ -3,10 +3,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/pool/views.h"
+#include "gateway/certificates.h"
 #include "gateway/conversations.h"
 #include "gateway/fleet.h"
 #include "gateway/settings.h"
@@ -32,6 +34,7 @@ struct TelemetrySample {
   StoredAnswers::Sample stored;
   std::size_t rate_limit_entries = 0;
   std::uint64_t rate_limits_forgotten = 0;
+  std::optional<Certificates::Status> certificates;  // none: no TLS
 };
 
 // All metrics of a gateway: what workers count, and what the pools and the fleet say when they are asked.

@@ -51,8 +51,9 @@ void RequestLife::build_upstream_request() {
 net::Task<RequestLife::Reach> RequestLife::connect() {
   auto fd = net::Stream::start_connect(endpoint_->address);
   if (!fd) co_return Reach::refused;
-  upstream_ = std::make_unique<net::Stream>(worker_.reactor(), std::move(*fd), signal_,
-                                            net::Stream::Connecting{});
+  upstream_ = std::make_unique<net::Stream>(
+      worker_.reactor(), std::move(*fd), signal_, net::Stream::Connecting{},
+      endpoint_->tls ? endpoint_->tls->connect(endpoint_->server_name) : nullptr);
   deadline_.arm(real(worker_.settings().connect));
   while (upstream_->connecting()) {
     if (left()) co_return Reach::client_left;

@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "core/preset/preset.h"
 #include "http/head.h"
+#include "net/tls_context.h"
 #include "openai/conversation_index.h"
 #include "openai/identity.h"
 #include "openai/model_routes.h"
@@ -25,6 +26,9 @@ struct BackendSettings {
   int slots = 0;                    // 0: learned
   TokenCount capacity{0};           // 0: as it reports
   std::string api_key;
+  // With an https:// URL:
+  net::TlsClientSettings tls;
+  std::string tls_server_name;  // empty: the URL's host
 
   friend bool operator==(const BackendSettings&, const BackendSettings&) = default;
 };
@@ -38,6 +42,10 @@ struct Settings {
   int workers = 1;
   std::vector<BackendSettings> backends;
   core::PoolParams pool;
+
+  // TLS towards clients, if there is a certificate
+  net::TlsServerSettings tls;
+  Duration tls_reload = std::chrono::seconds(10);
 
   // Clients
   openai::SessionRules sessions;

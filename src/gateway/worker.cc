@@ -116,7 +116,9 @@ net::Task<void> Worker::accept_all(net::Listener& listener) {
 }
 
 net::Task<void> Worker::serve(net::Fd fd) {
-  net::ServerConnection connection(reactor_, std::move(fd), server_limits_);
+  const net::TlsBoard* const tls = shared_.certificates.board();
+  net::ServerConnection connection(reactor_, std::move(fd), server_limits_,
+                                   tls != nullptr ? tls->current()->accept() : nullptr);
   // In the list for as long as this task lives, however it ends.
   struct Listed {
     std::vector<net::ServerConnection*>& list;
@@ -131,6 +133,11 @@ net::Task<void> Worker::serve(net::Fd fd) {
   } const listed(connections_, &connection);
   if (draining_) connection.stop_when_idle();
   metrics_.connections(connections_.size());
+  if (tls != nullptr) {
+    const bool good = co_await connection.handshake();
+    metrics_.handshake(good);
+    if (!good) co_return;
+  }
   while (true) {
     RequestLife life(*this, connection);
     if (!co_await life.run()) break;

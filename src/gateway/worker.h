@@ -16,6 +16,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "gateway/certificates.h"
 #include "gateway/directory.h"
 #include "gateway/owner.h"
 #include "gateway/settings.h"
@@ -40,6 +41,7 @@ class WorkerMetrics;
 // What all workers share and none owns.
 struct Shared {
   const Clock& clock;
+  const Certificates& certificates;
   Owner& owner;
   const DirectoryBoard& board;
   const Board<tenant::Tenants>& tenants;

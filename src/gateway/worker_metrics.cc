@@ -47,6 +47,8 @@ RequestFamilies::RequestFamilies(metrics::Registry& registry, std::size_t most_m
       connections_refused(
           registry.counters("turnpike_connections_refused_total",
                             "Client connections closed because there were too many.")),
+      handshakes(registry.counters("turnpike_tls_handshakes_total",
+                                   "TLS handshakes with clients, by how they ended.", {"result"})),
       task_failures(registry.counters("turnpike_task_failures_total",
                                       "Connections that ended by an error of the gateway itself.")),
       kthena_wait(kthena_names
@@ -67,6 +69,8 @@ WorkerMetrics::WorkerMetrics(RequestFamilies& families, std::size_t shard)
       shard_(shard),
       connections_(families.connections.at(shard)),
       connections_refused_(families.connections_refused.at(shard)),
+      handshakes_(families.handshakes.at(shard, {"done"})),
+      handshakes_failed_(families.handshakes.at(shard, {"failed"})),
       task_failures_(families.task_failures.at(shard)) {}
 
 // Only names that the gateway knows become labels (what a client makes up does not), and of those only the first so many: the

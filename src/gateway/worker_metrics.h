@@ -31,6 +31,7 @@ struct RequestFamilies {
   metrics::Counters& attempts_failed;
   metrics::Gauges& connections;
   metrics::Counters& connections_refused;
+  metrics::Counters& handshakes;
   metrics::Counters& task_failures;
   metrics::Histograms* kthena_wait;  // null: not wanted
 };
@@ -60,6 +61,7 @@ class WorkerMetrics {
   void attempt_failed(core::FailureKind kind);
   void connections(std::size_t open) { connections_.set(static_cast<double>(open)); }
   void connection_refused() { connections_refused_.add(); }
+  void handshake(bool good) { (good ? handshakes_ : handshakes_failed_).add(); }
   void task_failed() { task_failures_.add(); }
 
  private:
@@ -85,6 +87,8 @@ class WorkerMetrics {
   absl::flat_hash_map<std::tuple<ModelId, int, const char*>, metrics::Counter*> requests_;
   metrics::Gauge& connections_;
   metrics::Counter& connections_refused_;
+  metrics::Counter& handshakes_;
+  metrics::Counter& handshakes_failed_;
   metrics::Counter& task_failures_;
 };
 

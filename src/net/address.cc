@@ -146,8 +146,9 @@ Address local_address(int fd) {
 
 Expected<HttpUrl> HttpUrl::parse(std::string_view url) {
   const std::string quoted = "'" + std::string(url) + "'";
-  constexpr std::string_view scheme = "http://";
-  if (!url.starts_with(scheme)) return fail(quoted + " is not an http:// URL");
+  const bool tls = url.starts_with("https://");
+  const std::string_view scheme = tls ? "https://" : "http://";
+  if (!url.starts_with(scheme)) return fail(quoted + " is neither an http:// nor an https:// URL");
   std::string_view rest = url.substr(scheme.size());
   const auto slash = rest.find_first_of("/?#");
   std::string_view path;
@@ -166,6 +167,8 @@ Expected<HttpUrl> HttpUrl::parse(std::string_view url) {
   if (!split) return std::unexpected(split.error());
   if (split->host.empty()) return fail(quoted + " names no host");
   HttpUrl parsed;
+  parsed.tls = tls;
+  parsed.port = tls ? 443 : 80;
   parsed.host = split->host;
   if (rest.ends_with(':') || !split->port.empty()) {
     const auto port = parse_unsigned<std::uint16_t>(split->port);
@@ -179,7 +182,7 @@ Expected<HttpUrl> HttpUrl::parse(std::string_view url) {
 
 std::string HttpUrl::authority() const {
   const std::string name = host.find(':') == std::string::npos ? host : "[" + host + "]";
-  return port == 80 ? name : name + ":" + std::to_string(port);
+  return port == (tls ? 443 : 80) ? name : name + ":" + std::to_string(port);
 }
 
 }  // namespace turnpike::net

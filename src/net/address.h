@@ -43,10 +43,11 @@ Expected<Fd> listen_on(const Address& address, bool shared, int backlog = 4096);
 // The address a socket is bound to (after port 0).
 Address local_address(int fd);
 
-// Where an http:// URL points. Anything but scheme, host, port and path is refused.
+// Where an http:// or https:// URL points. Anything but scheme, host, port and path is refused.
 struct HttpUrl {
+  bool tls = false;
   std::string host;
-  std::uint16_t port = 80;
+  std::uint16_t port = 80;  // 443 with TLS
   std::string path;  // "" or "/..." without a slash at the end
 
   static Expected<HttpUrl> parse(std::string_view url);

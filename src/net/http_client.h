@@ -44,7 +44,7 @@ struct ClientLimits {
 class HttpClient {
  public:
   HttpClient(Reactor& reactor, const Address& address, std::string authority);
-  // Speaks TLS on connections opened from now on, to the server of that name (or address).
+  // Speaks TLS on connections opened from now on, to the server of that name (or address); null: not.
   void use_tls(std::shared_ptr<const TlsContext> context, std::string server_name);
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;

@@ -10,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+from certificates import Authority  # noqa: E402
 from fake_engine import FakeEngine, talk  # noqa: E402
 from processes import TURNPIKE, Gateway, Process  # noqa: E402
 from wire import eventually  # noqa: E402
@@ -19,6 +20,12 @@ def pytest_configure(config):
     if not pathlib.Path(TURNPIKE).exists():
         raise pytest.UsageError(f"{TURNPIKE} is not built: ./run.sh --build-only")
     config.option.timeout = config.option.timeout or 60
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    """Signs certificates that nobody else would."""
+    return Authority(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 import json
 import os
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -93,7 +94,7 @@ class Exchange:
         try:
             while self.connection.recv(65536):
                 pass
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLError):
             pass
         return time.monotonic() - started
 
@@ -127,8 +128,9 @@ class FakeEngine:
     script; the fixture fails the test for any.
     """
 
-    def __init__(self, script=talk, models=("m",), port=0):
-        self.script, self.models = script, list(models)
+    def __init__(self, script=talk, models=("m",), port=0, tls=None):
+        """`tls`: the context of a server, to speak it."""
+        self.script, self.models, self.tls = script, list(models), tls
         self.running, self.waiting = 0, 0
         self.started = 1_700_000_000
         self.requests, self.problems, self.connections, self.probes = [], [], 0, 0
@@ -139,7 +141,7 @@ class FakeEngine:
         self._listener.bind(("127.0.0.1", port))
         self._listener.listen(512)
         self.port = self._listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         self.up = True
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -170,7 +172,10 @@ class FakeEngine:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection):
+        plain = connection
         try:
+            if self.tls:
+                connection = self.tls.wrap_socket(connection, server_side=True)
             stream = connection.makefile("rb")
             while self._exchange(stream, connection):
                 pass
@@ -180,7 +185,7 @@ class FakeEngine:
             self.problems.append(repr(problem))
         finally:
             with self._lock:
-                self._open.discard(connection)
+                self._open.discard(plain)
             connection.close()
 
     def _exchange(self, stream, connection):

@@ -12,13 +12,16 @@ class Closed(Exception):
 class Wire:
     """One connection to a loopback port. Reads raise TimeoutError after `timeout` seconds."""
 
-    def __init__(self, port, timeout=10.0, receive_buffer=None):
+    def __init__(self, port, timeout=10.0, receive_buffer=None, tls=None):
+        """`tls`: a client's context, to speak it with "localhost"."""
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(timeout)
         self.socket.connect(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
         self.buffer = b""
 
     def __enter__(self):
