@@ -57,8 +57,7 @@ std::string check_backend_url(std::string_view url) {
     return fmt::format("'{}' holds a blank or control character", url);
   if (url.find_first_of("?#") != std::string_view::npos)
     return fmt::format("'{}' must have neither query nor fragment", url);
-  const std::string_view rest =
-      url.substr(url.starts_with(kHttps) ? kHttps.size() : kHttp.size());
+  const std::string_view rest = url.substr(url.starts_with(kHttps) ? kHttps.size() : kHttp.size());
   const std::string_view authority = rest.substr(0, rest.find('/'));
   if (authority.contains('@')) return fmt::format("'{}' must not carry a user or password", url);
   const auto parts = split(authority);

@@ -107,7 +107,8 @@ std::vector<Key> describe(Backend& b) {
   std::vector<Key> keys = {
       {.path = "url",
        .target = &b.url,
-       .doc = "Where it listens: `http://host:port` or `https://host:port`, also with a path in front of "
+       .doc = "Where it listens: `http://host:port` or `https://host:port`, also with a path in "
+              "front of "
               "`/v1`.",
        .check = check_backend_url},
       {.path = "name",

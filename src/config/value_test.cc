@@ -78,12 +78,12 @@ TEST(Check, ListenAddresses) {
 }
 
 TEST(Check, BackendUrls) {
-  for (const std::string_view good :
-       {"http://a", "http://a:80", "http://a:80/base/", "http://[::1]:80", "https://a", "https://a:8443/base"})
+  for (const std::string_view good : {"http://a", "http://a:80", "http://a:80/base/",
+                                      "http://[::1]:80", "https://a", "https://a:8443/base"})
     EXPECT_EQ(check_backend_url(good), "");
   for (const std::string_view bad :
-       {"", "a:80", "ftp://a", "https:/a", "https://", "http://", "http://:80", "http://a:0", "http://a:65536",
-        "http://u@a", "http://a?x", "http://a b", "http://a:x/y"}) {
+       {"", "a:80", "ftp://a", "https:/a", "https://", "http://", "http://:80", "http://a:0",
+        "http://a:65536", "http://u@a", "http://a?x", "http://a b", "http://a:x/y"}) {
     EXPECT_NE(check_backend_url(bad), "") << bad;
   }
 }

@@ -20,12 +20,12 @@ Expected<Certificates> Certificates::load(const net::TlsServerSettings& settings
 
 Certificates::Stamps Certificates::stamps() const {
   const auto stamp_of = [](const std::string& path) {
-    struct stat found {};
+    struct stat found{};
     if (path.empty() || ::stat(path.c_str(), &found) != 0) return Stamp{};
-    return Stamp{.inode = found.st_ino,
-                 .size = found.st_size,
-                 .changed_ns = std::int64_t{found.st_mtim.tv_sec} * 1'000'000'000 +
-                               found.st_mtim.tv_nsec};
+    return Stamp{
+        .inode = found.st_ino,
+        .size = found.st_size,
+        .changed_ns = std::int64_t{found.st_mtim.tv_sec} * 1'000'000'000 + found.st_mtim.tv_nsec};
   };
   return {stamp_of(settings_.certificate), stamp_of(settings_.key), stamp_of(settings_.client_ca)};
 }
@@ -39,8 +39,8 @@ void Certificates::look(const Log& log, bool now) {
   auto context = net::TlsContext::for_server(settings_);
   if (!context) {
     ++failures_;
-    log(Severity::warning, fmt::format("tls: the certificate is kept as it was: {}",
-                                       context.error().message));
+    log(Severity::warning,
+        fmt::format("tls: the certificate is kept as it was: {}", context.error().message));
     return;
   }
   board_->publish(std::move(*context));

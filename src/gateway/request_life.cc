@@ -403,9 +403,8 @@ net::Task<RequestLife::Step> RequestLife::relay() {
           }
           if (transfer.is_over()) {
             input_over = true;
-            state = transfer.status == net::Transfer::Status::closed
-                        ? relay.end_of_input(out)
-                        : AnswerRelay::State::broken;
+            state = transfer.status == net::Transfer::Status::closed ? relay.end_of_input(out)
+                                                                     : AnswerRelay::State::broken;
             break;
           }
         }

@@ -48,7 +48,7 @@ struct HttpUrl {
   bool tls = false;
   std::string host;
   std::uint16_t port = 80;  // 443 with TLS
-  std::string path;  // "" or "/..." without a slash at the end
+  std::string path;         // "" or "/..." without a slash at the end
 
   static Expected<HttpUrl> parse(std::string_view url);
   [[nodiscard]] std::string authority() const;  // for the Host field
