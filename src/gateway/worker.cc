@@ -50,7 +50,7 @@ Worker::Worker(int index, const Shared& shared, WorkerMetrics& metrics)
   upstreams_ = std::make_unique<net::ConnectionPool>(reactor_, background_, pool_limits_);
   reactor_.on_task_failure = [this](const std::exception_ptr& failure) {
     try {
-      std::rethrow_exception(failure);
+      std::rethrow_exception(std::move(failure));
     } catch (const std::exception& e) {
       shared_.log(Severity::error, fmt::format("a connection's task failed: {}", e.what()));
     }

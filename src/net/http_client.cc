@@ -10,7 +10,7 @@ namespace turnpike::net {
 
 namespace {
 
-constexpr std::size_t kRead = 16 * 1024;
+constexpr std::size_t kRead = std::size_t{16} * 1024;
 
 }  // namespace
 

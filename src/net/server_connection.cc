@@ -9,7 +9,7 @@ namespace turnpike::net {
 namespace {
 
 constexpr std::size_t kFirstRead = 4096;
-constexpr std::size_t kBodyRead = 64 * 1024;
+constexpr std::size_t kBodyRead = std::size_t{64} * 1024;
 
 constexpr Receipt invalid(int status, std::string_view why) {
   return {Receipt::Status::invalid, status, why};
