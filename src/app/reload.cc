@@ -24,7 +24,14 @@ std::int64_t written_at(const std::string& file) {
 
 bool is_live(const config::Key& key) {
   return key.of_policy || key.path == "policy" || key.path == "goal" || key.path == "backends" ||
-         key.path == "routes" || key.path.starts_with("tenants.") || key.path.starts_with("tls.");
+         key.path == "routes" || key.path.starts_with("tenants.");
+}
+
+// Files and rules may change; whether there is TLS at all, and how often it is looked at, may not.
+bool is_live_tls(const config::Key& key, const config::Config& before,
+                 const config::Config& after) {
+  return key.path.starts_with("tls.") && key.path != "tls.reload_interval" &&
+         before.tls.certificate.empty() == after.tls.certificate.empty();
 }
 
 // Keys whose values differ. Files are read anew each time, whatever their names.
@@ -38,7 +45,8 @@ void compare(config::Config before, config::Config after, admin::ReloadReport& r
                       : key.path == "tenants.list" ? before.tenants.list == after.tenants.list
                                                    : value_text(old_keys[i]) == value_text(key);
     if (same) continue;
-    (is_live(key) ? report.changed : report.needs_restart).push_back(key.path);
+    const bool live = is_live(key) || is_live_tls(key, before, after);
+    (live ? report.changed : report.needs_restart).push_back(key.path);
   }
 }
 
@@ -61,7 +69,9 @@ admin::ReloadReport Reloader::reload(std::string_view why) {
   }
   compare(loaded_.config, fresh.config, report);
   const gateway::Settings settings = gateway_settings(fresh.config);
-  if (const auto changed = gateway_.change_backends(settings.backends); !changed) {
+  auto changed = gateway_.change_certificates(settings.tls);
+  if (changed) changed = gateway_.change_backends(settings.backends);
+  if (!changed) {
     report.errors = {changed.error().message};
     log_(Severity::error,
          fmt::format("configuration not changed ({}): {}", why, changed.error().message));

@@ -11,14 +11,14 @@ Expected<Certificates> Certificates::load(const net::TlsServerSettings& settings
   Certificates certificates;
   if (settings.certificate.empty()) return certificates;
   certificates.settings_ = settings;
-  certificates.seen_ = certificates.stamps();
+  certificates.seen_ = stamps_of(settings);
   auto context = net::TlsContext::for_server(settings);
   if (!context) return fail("tls: " + context.error().message);
   certificates.board_ = std::make_unique<net::TlsBoard>(std::move(*context));
   return certificates;
 }
 
-Certificates::Stamps Certificates::stamps() const {
+Certificates::Stamps Certificates::stamps_of(const net::TlsServerSettings& settings) {
   const auto stamp_of = [](const std::string& path) {
     struct stat found{};
     if (path.empty() || ::stat(path.c_str(), &found) != 0) return Stamp{};
@@ -27,25 +27,36 @@ Certificates::Stamps Certificates::stamps() const {
         .size = found.st_size,
         .changed_ns = std::int64_t{found.st_mtim.tv_sec} * 1'000'000'000 + found.st_mtim.tv_nsec};
   };
-  return {stamp_of(settings_.certificate), stamp_of(settings_.key), stamp_of(settings_.client_ca)};
+  return {stamp_of(settings.certificate), stamp_of(settings.key), stamp_of(settings.client_ca)};
 }
 
-void Certificates::look(const Log& log, bool now) {
+void Certificates::look(const Log& log) {
   if (!board_) return;
-  // Before reading: a file that changes meanwhile is read again.
-  const Stamps found = stamps();
-  if (!now && found == seen_) return;
-  seen_ = found;
-  auto context = net::TlsContext::for_server(settings_);
-  if (!context) {
-    ++failures_;
+  const Stamps found = stamps_of(settings_);
+  if (found == seen_) return;
+  seen_ = found;  // what cannot be used is told once
+  if (const auto read = change(net::TlsServerSettings(settings_)); !read) {
     log(Severity::warning,
-        fmt::format("tls: the certificate is kept as it was: {}", context.error().message));
+        fmt::format("{}; the certificate stays as it was", read.error().message));
     return;
   }
+  log(Severity::info, fmt::format("tls: read {} again", settings_.certificate));
+}
+
+Expected<void> Certificates::change(const net::TlsServerSettings& settings) {
+  if (!board_ || settings.certificate.empty()) return {};
+  // Before reading: a file that changes meanwhile is read again.
+  const Stamps found = stamps_of(settings);
+  auto context = net::TlsContext::for_server(settings);
+  if (!context) {
+    ++failures_;
+    return fail("tls: " + context.error().message);
+  }
+  settings_ = settings;
+  seen_ = found;
   board_->publish(std::move(*context));
   ++reloads_;
-  log(Severity::info, fmt::format("tls: read {} again", settings_.certificate));
+  return {};
 }
 
 std::optional<Certificates::Status> Certificates::status() const {

@@ -25,8 +25,11 @@ class Certificates {
   // Null: no TLS. It stays where it is.
   [[nodiscard]] const net::TlsBoard* board() const { return board_.get(); }
 
-  // Reads the files again if one of them has changed since they were last read (or cannot be found). `now`: even if not.
-  void look(const Log& log, bool now = false);
+  // Reads the files again if one of them has changed since they were last read.
+  void look(const Log& log);
+  // New files and rules, for new connections. Error, and nothing is changed: they cannot be used. Without TLS before or after
+  // nothing is changed either: that takes a restart.
+  Expected<void> change(const net::TlsServerSettings& settings);
 
   struct Status {
     std::uint64_t reloads = 0;
@@ -45,7 +48,7 @@ class Certificates {
     friend bool operator==(const Stamp&, const Stamp&) = default;
   };
   using Stamps = std::array<Stamp, 3>;
-  [[nodiscard]] Stamps stamps() const;
+  static Stamps stamps_of(const net::TlsServerSettings& settings);
 
   net::TlsServerSettings settings_;
   std::unique_ptr<net::TlsBoard> board_;

@@ -63,8 +63,10 @@ class Gateway {
   // Turns unready, waits the settle time, stops listening, lets requests finish (queued ones too) for as long as drain_timeout,
   // then breaks what is left. Ends when every thread has.
   net::Task<void> drain();
-  // Reads the certificates again, whether their files have changed or not.
-  void reload_certificates() { certificates_.look(log_, true); }
+  // What new clients are shown from now on. Error, and nothing is changed: it cannot be used.
+  Expected<void> change_certificates(const net::TlsServerSettings& settings) {
+    return certificates_.change(settings);
+  }
   // Ends a drain at once.
   void abort();
   [[nodiscard]] bool draining() const { return draining_; }

@@ -30,6 +30,8 @@ struct TlsClientSettings {
   std::string certificate;  // shown to servers that ask; empty: none
   std::string key;          // of that certificate
   bool verify = true;       // false: any certificate will do, so anybody may stand in between
+
+  friend bool operator==(const TlsClientSettings&, const TlsClientSettings&) = default;
 };
 
 // Certificates, keys and rules, read once and immutable: to change them, make another. Sessions keep what they need of it, so it may
