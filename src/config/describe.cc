@@ -440,6 +440,11 @@ std::vector<Key> describe(Config& c) {
        "Requests in flight per endpoint: higher fills engines, lower keeps the order in the "
        "gateway's hands; 0: unlimited.",
        {0, 1e6}},
+      {"expert.admission.pool_limit",
+       &p.admission.pool_limit,
+       "Requests in flight of the whole pool, whatever the rule; 0: unlimited. Impossible under "
+       "`resident-set`, which counts tokens.",
+       {0, 1e6}},
       {"expert.admission.waiting_tolerance",
        &p.admission.waiting_tolerance,
        "Requests that may wait inside an engine.",

@@ -19,6 +19,7 @@ enum class Form : std::uint8_t {
   as_it_is,
   duration,  // at most zero is 0s
   timeout,   // at most zero is off
+  limit,     // at most zero is 0
   weight,    // times FAIRNESS_PRIORITY_TOKEN_WEIGHT
   scale,     // that weight itself
   rate,      // above zero it chooses the rule of admission, too
@@ -53,8 +54,7 @@ constexpr auto kAncestors = std::to_array<Ancestor>({
     {"FAIRNESS_PRIORITY_REQUEST_NUM_WEIGHT", "expert.fairness.request_weight", Form::as_it_is,
      Needs::fairness},
     {"FAIRNESS_MAX_QPS", "expert.admission.rate", Form::rate, Needs::fairness},
-    {"FAIRNESS_MAX_CONCURRENT", "", Form::ignored, Needs::nothing,
-     "accepted; requests in flight are limited per endpoint, by expert.admission.limit; unused"},
+    {"FAIRNESS_MAX_CONCURRENT", "expert.admission.pool_limit", Form::limit, Needs::fairness},
     {"FAIRNESS_PRIORITY_REFRESH_RETRIES", "", Form::ignored, Needs::nothing, kLiveKeys},
     {"FAIRNESS_REBUILD_THRESHOLD", "", Form::ignored, Needs::nothing, kLiveKeys},
     {"ACCESS_LOG_OUTPUT", "access_log.output", Form::as_it_is},
@@ -203,6 +203,7 @@ class Reader {
       found_.settings.push_back({"expert.admission.rule", "rate", std::string(ancestor.name)});
     }
     std::string ours = value;
+    if (ancestor.form == Form::limit && value.starts_with('-')) ours = "0";
     if (ancestor.form == Form::duration || ancestor.form == Form::timeout) {
       const auto duration = parse_go_duration(value);
       if (!duration) {

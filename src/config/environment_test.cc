@@ -45,40 +45,101 @@ TEST(Environment, EveryKeyTakesItsOwnDefaultFromItsVariable) {
   EXPECT_EQ(loaded.config, config);
 }
 
-TEST(Environment, TheAncestorsVariablesWork) {
-  const Loaded loaded = load_variables({{"ENABLE_SESSION_BOOST", "1"},
-                                        {"SESSION_BOOST_HEADER", "X-Chat"},
-                                        {"SESSION_BOOST_TTL", "90s"},
-                                        {"SESSION_BOOST_MAX_SESSIONS", "77"},
-                                        {"SESSION_BOOST_GRACE_PERIOD", "50ms"},
-                                        {"SESSION_BOOST_INFLIGHT_PER_POD", "5"},
-                                        {"SESSION_BOOST_TIMEOUT", "1m30s"},
-                                        {"METRICS_SCRAPE_INTERVAL", "500ms"},
-                                        {"ACCESS_LOG_ENABLED", "TRUE"},
-                                        {"ACCESS_LOG_FORMAT", "json"},
-                                        {"ACCESS_LOG_OUTPUT", "stderr"}},
-                                       "policy: fcfs\n");
-  ASSERT_THAT(loaded.errors, IsEmpty());
+// With the switch that it needs, and no complaints.
+Config boosted(Variables variables) {
+  variables.emplace_back("ENABLE_SESSION_BOOST", "true");
+  const Loaded loaded = load_variables(std::move(variables));
+  EXPECT_THAT(loaded.errors, IsEmpty());
   EXPECT_THAT(loaded.warnings, IsEmpty());
-  const Config& c = loaded.config;
-  EXPECT_EQ(c.policy, "session-boost");
-  EXPECT_THAT(c.session.headers, ElementsAre("X-Chat"));
-  EXPECT_EQ(c.pool.order.boost.ttl, seconds(90));
-  EXPECT_EQ(c.pool.order.boost.max_sessions, 77U);
-  EXPECT_EQ(c.pool.grace.period, milliseconds(50));
-  EXPECT_EQ(c.pool.admission.limit, 5);
-  EXPECT_EQ(c.pool.waits.queue_timeout, seconds(90));
-  EXPECT_EQ(c.gauges.interval, milliseconds(500));
-  EXPECT_EQ(c.access_log.format, AccessLogFormat::json);
-  EXPECT_EQ(c.access_log.output, "stderr");
+  return loaded.config;
 }
 
-TEST(Environment, ATimeOutOfZeroOrLessIsOff) {
-  for (const char* off : {"0s", "-1s"}) {
-    const Loaded loaded =
-        load_variables({{"ENABLE_SESSION_BOOST", "true"}, {"SESSION_BOOST_TIMEOUT", off}});
-    EXPECT_EQ(loaded.config.pool.waits.queue_timeout, kForever) << off;
+TEST(Environment, EnableSessionBoostTakesThePlaceOfTheDefault) {
+  for (const char* on : {"1", "t", "T", "TRUE", "true", "True"}) {
+    const Loaded loaded = load_variables({{"ENABLE_SESSION_BOOST", on}});
+    EXPECT_THAT(loaded.errors, IsEmpty());
+    EXPECT_EQ(loaded.config.policy, "session-boost") << on;
   }
+  for (const char* off : {"0", "f", "F", "FALSE", "false", "False"}) {
+    EXPECT_EQ(load_variables({{"ENABLE_SESSION_BOOST", off}}).config.policy, Config().policy)
+        << off;
+  }
+}
+
+TEST(Environment, SessionBoostHeaderIsTheOnlySourceOfIdsAndNeedsNoSwitch) {
+  const Loaded loaded = load_variables({{"SESSION_BOOST_HEADER", "X-Chat"}});
+  EXPECT_THAT(loaded.warnings, IsEmpty());
+  EXPECT_THAT(loaded.config.session.headers, ElementsAre("X-Chat"));
+}
+
+TEST(Environment, SessionBoostTtlOfZeroOrLessLeavesTheNumberOfSessionsAsTheOnlyBound) {
+  EXPECT_EQ(boosted({}).pool.order.boost.ttl, seconds(60));
+  EXPECT_EQ(boosted({{"SESSION_BOOST_TTL", "90s"}}).pool.order.boost.ttl, seconds(90));
+  EXPECT_EQ(boosted({{"SESSION_BOOST_TTL", "0"}}).pool.order.boost.ttl, seconds(0));
+  EXPECT_EQ(boosted({{"SESSION_BOOST_TTL", "-5s"}}).pool.order.boost.ttl, seconds(0));
+}
+
+TEST(Environment, SessionBoostMaxSessions) {
+  EXPECT_EQ(boosted({}).pool.order.boost.max_sessions, 4096U);
+  EXPECT_EQ(boosted({{"SESSION_BOOST_MAX_SESSIONS", "77"}}).pool.order.boost.max_sessions, 77U);
+}
+
+TEST(Environment, SessionBoostGracePeriodOfZeroOrLessIsOff) {
+  EXPECT_EQ(boosted({}).pool.grace.period, seconds(0));
+  EXPECT_EQ(boosted({{"SESSION_BOOST_GRACE_PERIOD", "50ms"}}).pool.grace.period, milliseconds(50));
+  EXPECT_EQ(boosted({{"SESSION_BOOST_GRACE_PERIOD", "-1s"}}).pool.grace.period, seconds(0));
+}
+
+TEST(Environment, SessionBoostPollIntervalIsAcceptedAndSaidToBeUnused) {
+  const Loaded loaded = load_variables({{"SESSION_BOOST_POLL_INTERVAL", "10ms"}});
+  EXPECT_THAT(loaded.errors, IsEmpty());
+  EXPECT_THAT(loaded.warnings, ElementsAre(HasSubstr("there is no polling")));
+}
+
+TEST(Environment, SessionBoostInflightPerPodIsTheLimitOfAnEndpoint) {
+  EXPECT_EQ(boosted({}).pool.admission.limit, 16);
+  EXPECT_EQ(boosted({{"SESSION_BOOST_INFLIGHT_PER_POD", "5"}}).pool.admission.limit, 5);
+  EXPECT_EQ(boosted({{"SESSION_BOOST_INFLIGHT_PER_POD", "0"}}).pool.admission.limit, 0);
+}
+
+TEST(Environment, SessionBoostTimeoutOfZeroOrLessIsOff) {
+  EXPECT_EQ(boosted({}).pool.waits.queue_timeout, seconds(30));
+  EXPECT_EQ(boosted({{"SESSION_BOOST_TIMEOUT", "1m30s"}}).pool.waits.queue_timeout, seconds(90));
+  for (const char* off : {"0", "0s", "-1s"}) {
+    EXPECT_EQ(boosted({{"SESSION_BOOST_TIMEOUT", off}}).pool.waits.queue_timeout, kForever) << off;
+  }
+}
+
+TEST(Environment, MetricsScrapeIntervalNeedsNoSwitch) {
+  EXPECT_EQ(load_variables({}).config.gauges.interval, seconds(1));
+  const Loaded loaded = load_variables({{"METRICS_SCRAPE_INTERVAL", "500ms"}});
+  EXPECT_THAT(loaded.warnings, IsEmpty());
+  EXPECT_EQ(loaded.config.gauges.interval, milliseconds(500));
+}
+
+AccessLogFormat log_format(Variables variables) {
+  const Loaded loaded = load_variables(std::move(variables), "access_log: { format: json }\n");
+  EXPECT_THAT(loaded.errors, IsEmpty());
+  return loaded.config.access_log.format;
+}
+
+TEST(Environment, AccessLogEnabledIsText) {
+  EXPECT_EQ(log_format({{"ACCESS_LOG_ENABLED", "TRUE"}}), AccessLogFormat::text);
+  EXPECT_EQ(log_format({{"ACCESS_LOG_ENABLED", "false"}}), AccessLogFormat::off);
+  EXPECT_EQ(log_format({}), AccessLogFormat::json);
+}
+
+TEST(Environment, AccessLogFormatCountsWhereTheLogIsEnabled) {
+  EXPECT_EQ(log_format({{"ACCESS_LOG_ENABLED", "1"}, {"ACCESS_LOG_FORMAT", "json"}}),
+            AccessLogFormat::json);
+  EXPECT_EQ(log_format({{"ACCESS_LOG_ENABLED", "1"}, {"ACCESS_LOG_FORMAT", "text"}}),
+            AccessLogFormat::text);
+  EXPECT_EQ(log_format({{"ACCESS_LOG_ENABLED", "0"}, {"ACCESS_LOG_FORMAT", "text"}}),
+            AccessLogFormat::off);
+}
+
+TEST(Environment, AccessLogOutput) {
+  EXPECT_EQ(load_variables({{"ACCESS_LOG_OUTPUT", "stderr"}}).config.access_log.output, "stderr");
 }
 
 TEST(Environment, EnablingBoostKeepsAPolicyThatBoosts) {
@@ -179,10 +240,24 @@ TEST(Environment, FairnessPriorityRequestNumWeight) {
   EXPECT_DOUBLE_EQ(fairness({{"FAIRNESS_PRIORITY_REQUEST_NUM_WEIGHT", "100"}}).request_weight, 100);
 }
 
-TEST(Environment, FairnessMaxConcurrentIsAcceptedAndSaidToBeUnused) {
-  const Loaded loaded = load_variables({{"FAIRNESS_MAX_CONCURRENT", "8"}});
-  EXPECT_THAT(loaded.errors, IsEmpty());
-  EXPECT_THAT(loaded.warnings, ElementsAre(HasSubstr("limited per endpoint")));
+TEST(Environment, FairnessMaxConcurrentIsALimitOfThePool) {
+  const auto limit = [](std::string value) {
+    const Loaded loaded = load_variables(
+        {{"ENABLE_FAIRNESS_SCHEDULING", "true"}, {"FAIRNESS_MAX_CONCURRENT", std::move(value)}});
+    EXPECT_THAT(loaded.errors, IsEmpty());
+    EXPECT_THAT(loaded.warnings, IsEmpty());
+    return loaded.config.pool.admission.pool_limit;
+  };
+  EXPECT_EQ(limit("8"), 8);
+  EXPECT_EQ(limit("0"), 0);
+  EXPECT_EQ(limit("-1"), 0);
+  EXPECT_THAT(load_variables({{"FAIRNESS_MAX_CONCURRENT", "8"}}).warnings,
+              ElementsAre(HasSubstr("tenants do not share fairly; unused")));
+  EXPECT_THAT(
+      load_variables({{"ENABLE_FAIRNESS_SCHEDULING", "true"}, {"FAIRNESS_MAX_CONCURRENT", "8"}},
+                     "policy: resident-set\n")
+          .errors,
+      ElementsAre(HasSubstr("resident-set shares out tokens, not requests")));
 }
 
 TEST(Environment, FairnessMaxQpsIsARateOfDispatches) {
@@ -206,8 +281,6 @@ TEST(Environment, OurOwnVariableWinsOverTheAncestors) {
 }
 
 TEST(Environment, WhatIsAcceptedWithoutEffectIsSaid) {
-  EXPECT_THAT(load_variables({{"SESSION_BOOST_POLL_INTERVAL", "10ms"}}).warnings,
-              ElementsAre(HasSubstr("there is no polling")));
   EXPECT_THAT(load_variables({{"SESSION_BOOST_TTL", "1s"}}, "policy: sticky\n").warnings,
               ElementsAre(HasSubstr("does not boost sessions; unused")));
   EXPECT_THAT(load_variables({{"ACCESS_LOG_FORMAT", "json"}}).warnings,

@@ -138,6 +138,11 @@ class Loader {
     }
     check_tls(c);
     const core::PoolParams& pool = c.pool;
+    if (pool.admission.pool_limit > 0 && pool.order.sessions == core::SessionOrder::resident_set) {
+      complain("expert.admission.pool_limit",
+               "resident-set shares out tokens, not requests, and resident sessions would keep all "
+               "others out of such a limit: leave it out, or choose another policy");
+    }
     if (pool.grace.period > Duration(0) &&
         pool.order.sessions == core::SessionOrder::resident_set) {
       complain("expert.grace.period",

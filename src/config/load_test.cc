@@ -170,6 +170,8 @@ TEST(Load, MistakesNamePlaceKeyAndWhatWasMeant) {
             "t.yaml:2:26: expert.grace.period: a slot can be held only"},
            {"policy: resident-set\nexpert: {grace: {period: 1s}}\n",
             "t.yaml:2:26: expert.grace.period: resident-set holds no slots"},
+           {"policy: resident-set\nexpert: {admission: {pool_limit: 3}}\n",
+            "t.yaml:2:34: expert.admission.pool_limit: resident-set shares out tokens"},
            {"policy: half\nexpert: {grace: {period: 1s}}\n",
             "t.yaml:2:26: expert.grace.period: a slot can be held only"},
            {"expert: {placement: {scorers: {lest-request: 1}}}\n", "did you mean 'least-request'?"},

@@ -21,6 +21,7 @@ enum class AdmissionRule : std::uint8_t {
 struct AdmissionParams {
   AdmissionRule rule = AdmissionRule::backpressure;
   int limit = 16;             // leases per endpoint; 0: unlimited
+  int pool_limit = 0;         // leases of the whole pool, whatever the rule; 0: unlimited
   int waiting_tolerance = 0;  // requests that may wait inside the engine
   int fallback_limit =
       16;  // leases per endpoint while its gauges are stale and no limit is configured or learned

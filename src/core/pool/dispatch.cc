@@ -15,6 +15,8 @@ void Pool::State::dispatch_all(TimePoint now) {
 
 // What does not depend on any one endpoint.
 bool Pool::State::may_dispatch(TimePoint now) const {
+  const int most = params.admission.pool_limit;
+  if (most > 0 && in_flight >= static_cast<std::size_t>(most)) return false;
   switch (params.admission.rule) {
     case AdmissionRule::pool_gate:
       return gate_open(params.admission, {.in_flight = in_flight,

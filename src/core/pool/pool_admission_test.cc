@@ -231,6 +231,20 @@ TEST(Bounds, ATurnOfARunningSessionDisplacesTheYoungestNewcomer) {
   EXPECT_THAT(pool.turned_away(), ElementsAre(Pair(9U, RejectReason::queue_full)));
 }
 
+TEST(PoolLimit, BoundsWhatAllEndpointsHaveTogether) {
+  PoolParams params = with_limit(2);
+  params.admission.pool_limit = 3;
+  PoolUnderTest pool(params);
+  pool.endpoint(1);
+  pool.endpoint(2);
+  for (unsigned id = 1; id <= 5; ++id) pool.submit(id);
+  EXPECT_THAT(pool.went(), ElementsAre(1, 2, 3));
+  pool.settle(1);
+  EXPECT_THAT(pool.went(), ElementsAre(4));
+  pool.failed(2, FailureKind::died);
+  EXPECT_EQ(pool.view().in_flight, 3U) << "another attempt takes the place of the first";
+}
+
 TEST(Bounds, RetryAfterIsThePredictedDrain) {
   PoolParams params = with_limit(1);
   params.limits.max_requests = 2;

@@ -85,6 +85,10 @@ std::vector<PoolParams> policies() {
   residents.resident.max_wait = kForever;
   residents.waits.queue_timeout = kForever;
   all.push_back(residents);
+  PoolParams few = tight;
+  few.policy = "three at a time";
+  few.admission.pool_limit = 3;
+  all.push_back(few);
   PoolParams homes = *preset("half");
   homes.policy = "small homes";
   homes.admission.assumed_capacity = TokenCount(9'000);
