@@ -6,8 +6,7 @@
 #include <tuple>
 #include <vector>
 
-#include "base/random.h"
-#include "core/pool/pool.h"
+#include "core/pool/pool_bench_support.h"
 
 // What one request costs the policy's owner: submission, dispatch and settlement together.
 namespace turnpike::core {
@@ -29,47 +28,24 @@ Submission request(std::uint64_t id, std::uint64_t session, ModelId model) {
 // A pool with all slots taken and `queued` requests waiting, from `sessions` sessions. Every step settles one request, which
 // dispatches another, and submits a new one.
 void saturated(benchmark::State& state) {
-  PoolParams params;
+  PoolParams params = without_bounds({});
   params.admission.rule = AdmissionRule::inflight;
   params.admission.limit = kRunningPerEndpoint;
-  params.limits.max_requests = 1'000'000;
-  params.limits.max_bytes = ByteCount(std::int64_t{1} << 40);
-  params.waits.queue_timeout = kForever;
   const auto queued = static_cast<std::uint64_t>(state.range(0));
   const auto endpoints = static_cast<std::uint32_t>(state.range(1));
   const auto sessions = static_cast<std::uint64_t>(state.range(2));
 
-  Pool pool(params);
-  TimePoint now{};
-  for (std::uint32_t e = 0; e < endpoints; ++e) {
-    pool.add_endpoint({.id = EndpointId(e), .name = std::to_string(e), .models = {ModelId(1)}},
-                      now);
-  }
-  Random random(1);
-  std::vector<RequestId> running;
-  const auto look = [&] {
-    for (const Decision& decision : pool.take_decisions()) {
-      if (const auto* d = std::get_if<Dispatch>(&decision)) running.push_back(d->request);
-    }
-  };
+  FullPool full(params, endpoints);
   std::uint64_t id = 0;
-  for (; id < queued + endpoints * kRunningPerEndpoint; ++id) {
-    pool.submit(request(id, random.below(sessions), ModelId(1)), now);
-    look();
-  }
+  for (; id < queued + endpoints * kRunningPerEndpoint; ++id)
+    full.submit(request(id, full.random.below(sessions), ModelId(1)));
   for (auto _ : state) {
-    now += std::chrono::microseconds(100);
-    const std::size_t chosen = random.below(running.size());
-    const RequestId ended = running[chosen];
-    running[chosen] = running.back();
-    running.pop_back();
-    pool.settle(ended, {}, now);
-    ++id;
-    pool.submit(request(id, random.below(sessions), ModelId(1)), now);
-    look();
-    benchmark::DoNotOptimize(pool.next_deadline());
+    full.now += std::chrono::microseconds(100);
+    full.settle_one();
+    full.submit(request(++id, full.random.below(sessions), ModelId(1)));
+    benchmark::DoNotOptimize(full.pool.next_deadline());
   }
-  state.counters["queued"] = static_cast<double>(pool.view(now).queued);
+  state.counters["queued"] = static_cast<double>(full.pool.view(full.now).queued);
 }
 BENCHMARK(saturated)
     ->ArgNames({"queued", "endpoints", "sessions"})
@@ -81,12 +57,9 @@ BENCHMARK(saturated)
 
 // Another model's requests wait for endpoints that are full; this one's endpoint is idle.
 void beside_a_saturated_model(benchmark::State& state) {
-  PoolParams params;
+  PoolParams params = without_bounds({});
   params.admission.rule = AdmissionRule::inflight;
   params.admission.limit = 1;
-  params.limits.max_requests = 1'000'000;
-  params.limits.max_bytes = ByteCount(std::int64_t{1} << 40);
-  params.waits.queue_timeout = kForever;
   Pool pool(params);
   TimePoint now{};
   pool.add_endpoint({.id = EndpointId(1), .name = "full", .models = {ModelId(1)}}, now);
@@ -107,20 +80,15 @@ BENCHMARK(beside_a_saturated_model)->ArgName("queued")->Arg(0)->Arg(10'000);
 
 // Nothing waits: every endpoint is a candidate for every request.
 void idle(benchmark::State& state) {
-  Pool pool(PoolParams{});
-  TimePoint now{};
-  for (std::uint32_t e = 0; e < static_cast<std::uint32_t>(state.range(0)); ++e) {
-    pool.add_endpoint({.id = EndpointId(e), .name = std::to_string(e), .models = {ModelId(1)}},
-                      now);
-  }
+  FullPool all({}, static_cast<std::uint32_t>(state.range(0)));
   std::uint64_t id = 0;
   for (auto _ : state) {
-    now += std::chrono::microseconds(100);
+    all.now += std::chrono::microseconds(100);
     ++id;
-    pool.submit(request(id, id % 1000, ModelId(1)), now);
-    pool.first_token(RequestId(id), now);
-    pool.settle(RequestId(id), {}, now);
-    benchmark::DoNotOptimize(pool.take_decisions());
+    all.pool.submit(request(id, id % 1000, ModelId(1)), all.now);
+    all.pool.first_token(RequestId(id), all.now);
+    all.pool.settle(RequestId(id), {}, all.now);
+    benchmark::DoNotOptimize(all.pool.take_decisions());
   }
 }
 BENCHMARK(idle)->ArgName("endpoints")->Arg(1)->Arg(10)->Arg(100)->Arg(1'000);
@@ -130,22 +98,9 @@ BENCHMARK(idle)->ArgName("endpoints")->Arg(1)->Arg(10)->Arg(100)->Arg(1'000);
 void every_preset(benchmark::State& state, std::string_view name, std::uint32_t endpoints,
                   std::uint64_t queued, std::uint64_t sessions, std::size_t blocks) {
   constexpr TokenCount kPrompt(20'000);
-  PoolParams params = *preset(name);
-  params.limits = {.max_requests = 1'000'000,
-                   .max_bytes = ByteCount(std::int64_t{1} << 40),
-                   .max_tenant_requests = 1'000'000};
-  params.waits.queue_timeout = kForever;
-  params.resident.max_wait = kForever;
+  PoolParams params = without_bounds(*preset(name));
   params.retry = {};
-  Pool pool(params);
-  TimePoint now{std::chrono::hours(1)};
-  for (std::uint32_t e = 0; e < endpoints; ++e) {
-    pool.add_endpoint({.id = EndpointId(e),
-                       .name = std::to_string(e),
-                       .models = {ModelId(1)},
-                       .capacity = TokenCount(300'000)},
-                      now);
-  }
+  FullPool pools(params, endpoints, TokenCount(300'000));
   std::uint64_t id = 0;
   const auto submission = [&](std::uint64_t session) {
     Submission made = request(++id, session + 1, ModelId(1));
@@ -154,55 +109,37 @@ void every_preset(benchmark::State& state, std::string_view name, std::uint32_t 
       made.blocks.push_back(mix64(i < 4 ? i : session * 1000 + i));
     return made;
   };
-  std::vector<RequestId> running;
-  const auto look = [&] {
-    for (const Decision& decision : pool.take_decisions()) {
-      if (const auto* d = std::get_if<Dispatch>(&decision)) running.push_back(d->request);
-    }
-  };
   const Settlement done{.usage = {.prompt_tokens = kPrompt, .output_tokens = TokenCount(200)}};
   for (std::uint64_t s = 0; s < sessions; ++s) {
-    now += std::chrono::microseconds(10);
+    pools.now += std::chrono::microseconds(10);
     Submission first = submission(s);
     first.prompt_tokens = TokenCount(100);
-    pool.submit(first, now);
-    look();
-    while (!running.empty()) {
-      pool.settle(running.back(), done, now);
-      running.pop_back();
-      look();
-    }
+    pools.submit(first);
+    pools.settle_all(done);
   }
-  now += std::chrono::minutes(5);
-  pool.advance(now);
-  Random random(1);
+  pools.now += std::chrono::minutes(5);
+  pools.pool.advance(pools.now);
   const auto full = [&] {
     return params.admission.rule == AdmissionRule::none
-               ? running.size() >= std::size_t{endpoints} * kRunningPerEndpoint
-               : pool.view(now).queued >= queued;
+               ? pools.running.size() >= std::size_t{endpoints} * kRunningPerEndpoint
+               : pools.pool.view(pools.now).queued >= queued;
   };
-  for (std::uint64_t n = 0; n % 100 != 0 || !full(); ++n) {
-    pool.submit(submission(random.below(sessions)), now);
-    look();
-  }
+  for (std::uint64_t n = 0; n % 100 != 0 || !full(); ++n)
+    pools.submit(submission(pools.random.below(sessions)));
   // Making a request is the driver's affair.
   std::vector<Submission> prepared;
-  for (int i = 0; i < kIterations; ++i) prepared.push_back(submission(random.below(sessions)));
+  for (int i = 0; i < kIterations; ++i)
+    prepared.push_back(submission(pools.random.below(sessions)));
   std::size_t next = 0;
   for (auto _ : state) {
-    now += std::chrono::microseconds(100);
-    const std::size_t chosen = random.below(running.size());
-    const RequestId ended = running[chosen];
-    running[chosen] = running.back();
-    running.pop_back();
-    pool.settle(ended, done, now);
-    look();
-    pool.submit(prepared[next++], now);
-    look();
-    if (const auto deadline = pool.next_deadline(); deadline && *deadline <= now) pool.advance(now);
+    pools.now += std::chrono::microseconds(100);
+    pools.settle_one(done);
+    pools.submit(prepared[next++]);
+    if (const auto deadline = pools.pool.next_deadline(); deadline && *deadline <= pools.now)
+      pools.pool.advance(pools.now);
   }
-  state.counters["queued"] = static_cast<double>(pool.view(now).queued);
-  state.counters["running"] = static_cast<double>(running.size());
+  state.counters["queued"] = static_cast<double>(pools.pool.view(pools.now).queued);
+  state.counters["running"] = static_cast<double>(pools.running.size());
 }
 
 // Registered when the program starts, one for each name.

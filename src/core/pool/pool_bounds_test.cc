@@ -5,55 +5,50 @@
 #include <cmath>
 #include <cstdint>
 #include <map>
-#include <string>
-#include <variant>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
-#include "core/pool/pool.h"
+#include "core/pool/pool_test_support.h"
 
 // How long somebody can be kept waiting behind others: for every order that states a bound, a load that does its worst.
 namespace turnpike::core {
 namespace {
 
 using std::chrono::hours;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 // One endpoint under a load that never lets the queue run empty.
 class Load {
  public:
   struct Request {
     TimePoint arrived{};
-    std::uint64_t session = 0;  // 0: none
-    std::uint64_t tenant = 0;
+    unsigned session = 0;  // 0: none
+    unsigned tenant = 0;   // 0: anonymous
     std::int64_t prompt = 0;
     int overtaken = 0;     // by requests that came later
     bool boosted = false;  // its session had completed a turn when it came
   };
 
-  Load(const PoolParams& params, std::uint64_t seed) : random(seed), pool(params) {
-    pool.add_endpoint({.id = EndpointId(1),
-                       .name = "e",
-                       .models = {ModelId(1)},
-                       .slots = 3,
-                       .capacity = TokenCount(20'000)},
-                      now);
+  Load(const PoolParams& params, std::uint64_t seed)
+      : random(seed), pools_(params, PoolUnderTest::Books::trusted) {
+    pools_.pool.add_endpoint({.id = EndpointId(1),
+                              .name = "e",
+                              .models = {ModelId(1)},
+                              .slots = 3,
+                              .capacity = TokenCount(20'000)},
+                             pools_.now);
   }
 
-  std::uint64_t submit(Request request, double weight = 1.0) {
-    const std::uint64_t id = ++last_;
-    request.arrived = now;
+  unsigned submit(Request request, double weight = 1.0) {
+    const unsigned id = ++last_;
+    request.arrived = pools_.now;
     request.boosted = request.session != 0 && completed_.contains(request.session);
     waiting[id] = request;
-    pool.submit({.id = RequestId(id),
-                 .model = ModelId(1),
-                 .session = request.session == 0 ? SessionKey::none() : SessionKey(request.session),
-                 .tenant = TenantKey(request.tenant),
-                 .prompt_tokens = TokenCount(request.prompt),
-                 .streaming = true,
-                 .tenant_weight = weight},
-                now);
+    pools_.submit(id, {.session = request.session,
+                       .prompt = request.prompt,
+                       .tenant = request.tenant,
+                       .weight = weight});
     look();
     return id;
   }
@@ -61,37 +56,28 @@ class Load {
   Request settle_one() {
     const auto chosen =
         std::next(running.begin(), static_cast<std::ptrdiff_t>(random.below(running.size())));
-    const Request ended = chosen->second;
-    const RequestId id(chosen->first);
+    const auto [id, ended] = *chosen;
     running.erase(chosen);
-    if (ended.session != 0) completed_[ended.session] = true;
-    pool.settle(id, {.usage = {.output_tokens = TokenCount(100)}}, now);
+    if (ended.session != 0) completed_.insert(ended.session);
+    pools_.settle(id, Ending::finished, {.output_tokens = TokenCount(100)});
     look();
     return ended;
   }
   void pass(Duration d) {
-    const TimePoint until = now + d;
-    while (const auto deadline = pool.next_deadline()) {
-      if (*deadline > until) break;
-      now = std::max(now, *deadline);
-      pool.advance(now);
-      look();
-    }
-    now = until;
+    pools_.pass(d);
+    look();
   }
+  [[nodiscard]] TimePoint now() const { return pools_.now; }
 
   Random random;
-  TimePoint now{hours(1)};
-  Pool pool;
-  std::map<std::uint64_t, Request> waiting;  // by arrival
-  std::map<std::uint64_t, Request> running;
-  std::vector<std::pair<std::uint64_t, Request>> went;
+  std::map<unsigned, Request> waiting;  // by arrival
+  std::map<unsigned, Request> running;
+  std::vector<std::pair<unsigned, Request>> went;
 
  private:
   void look() {
-    for (const Decision& decision : pool.take_decisions()) {
-      ASSERT_TRUE(std::holds_alternative<Dispatch>(decision));
-      const std::uint64_t id = std::get<Dispatch>(decision).request.value();
+    ASSERT_TRUE(pools_.turned_away().empty());
+    for (const unsigned id : pools_.went()) {
       for (auto& [other, request] : waiting) {
         if (other < id) ++request.overtaken;
       }
@@ -100,8 +86,9 @@ class Load {
     }
   }
 
-  std::uint64_t last_ = 0;
-  std::map<std::uint64_t, bool> completed_;
+  PoolUnderTest pools_;
+  unsigned last_ = 0;
+  std::set<unsigned> completed_;
 };
 
 PoolParams one_endpoint(SessionOrder order) {
@@ -117,7 +104,7 @@ PoolParams one_endpoint(SessionOrder order) {
 
 // Sessions that come back as soon as their turn has ended, and newcomers who come all the time.
 void come_back_at_once(Load& load, int steps) {
-  for (std::uint64_t session = 1; session <= 30; ++session)
+  for (unsigned session = 1; session <= 30; ++session)
     load.submit({.session = session, .prompt = 100});
   for (int i = 0; i < steps; ++i) {
     load.pass(milliseconds(10));
@@ -165,20 +152,20 @@ void expect_rescued(SessionOrder order) {
   load.submit({.session = 1, .prompt = 10'000});
   load.pass(seconds(3));
   while (!load.running.empty()) load.settle_one();
-  std::uint64_t stranger = 100;
+  unsigned stranger = 100;
   for (int i = 0; i < 40; ++i) load.submit({.session = ++stranger, .prompt = 50});
-  const std::uint64_t victim = load.submit({.session = 1, .prompt = 10'000});
+  const unsigned victim = load.submit({.session = 1, .prompt = 10'000});
   // Service 3 s: it starves after 6 s; of those before it some starve earlier, each of them once.
-  const TimePoint starves = load.now + seconds(6);
+  const TimePoint starves = load.now() + seconds(6);
   std::size_t at_starving = 0;
   for (int i = 0; i < 5'000 && load.waiting.contains(victim); ++i) {
     load.pass(milliseconds(100));
-    if (load.now <= starves) at_starving = load.went.size();
+    if (load.now() <= starves) at_starving = load.went.size();
     load.settle_one();
     load.submit({.session = ++stranger, .prompt = 50});
   }
   ASSERT_FALSE(load.waiting.contains(victim)) << "starved";
-  ASSERT_GT(load.now, starves);
+  ASSERT_GT(load.now(), starves);
   // Ahead of it are at most the strangers that were there when it began to starve.
   EXPECT_LE(load.went.size() - at_starving, 16U * 42U);
   // Without the rule it waits for ever.
@@ -189,7 +176,7 @@ void expect_rescued(SessionOrder order) {
   without.pass(seconds(3));
   while (!without.running.empty()) without.settle_one();
   for (int i = 0; i < 40; ++i) without.submit({.session = ++stranger, .prompt = 50});
-  const std::uint64_t lost = without.submit({.session = 1, .prompt = 10'000});
+  const unsigned lost = without.submit({.session = 1, .prompt = 10'000});
   for (int i = 0; i < 5'000; ++i) {
     without.pass(milliseconds(100));
     without.settle_one();
@@ -213,13 +200,13 @@ void expect_fair(TenantOrder tenants) {
   Load load(params, 4);
   const std::array<double, 2> weight = {1.0, 3.0};
   const std::array<std::uint64_t, 2> largest = {500, 5'000};
-  const auto submit = [&](std::uint64_t tenant) {
-    load.submit({.tenant = tenant,
+  const auto submit = [&](unsigned tenant) {
+    load.submit({.tenant = tenant + 1,
                  .prompt = static_cast<std::int64_t>(100 + load.random.below(largest[tenant]))},
                 weight[tenant]);
   };
   for (int i = 0; i < 10; ++i) {
-    for (const std::uint64_t tenant : {0U, 1U}) submit(tenant);
+    for (const unsigned tenant : {0U, 1U}) submit(tenant);
   }
   std::array<double, 2> served = {0, 0};
   // At most what runs of one, as expected or as it was, may be ahead or behind.
@@ -227,8 +214,9 @@ void expect_fair(TenantOrder tenants) {
   for (int i = 0; i < 3'000; ++i) {
     load.pass(milliseconds(5));
     const Load::Request ended = load.settle_one();
-    served[ended.tenant] += (static_cast<double>(ended.prompt) + 2 * 100.0) / weight[ended.tenant];
-    submit(ended.tenant);
+    const unsigned tenant = ended.tenant - 1;
+    served[tenant] += (static_cast<double>(ended.prompt) + 2 * 100.0) / weight[tenant];
+    submit(tenant);
     ASSERT_LE(std::abs(served[0] - served[1]), bound) << i;
   }
   EXPECT_GT(served[0], 10 * bound);  // long enough for an unfair rule to be seen
@@ -251,7 +239,7 @@ TEST(OrderBounds, AFloodOfOneTenantDelaysAModestOneByOneDispatch) {
       load.pass(milliseconds(200));
       load.settle_one();
     }
-    const std::uint64_t modest = load.submit({.tenant = 2, .prompt = 100});
+    const unsigned modest = load.submit({.tenant = 2, .prompt = 100});
     load.settle_one();  // under vtc he is lifted to the flood's use, and equal tenants go by their keys
     load.settle_one();
     EXPECT_FALSE(load.waiting.contains(modest));
