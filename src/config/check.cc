@@ -105,6 +105,13 @@ std::string check_visible(std::string_view text) {
   return std::ranges::all_of(text, is_visible) ? "" : "must consist of visible ASCII characters";
 }
 
+std::string check_label(std::string_view text) {
+  const std::size_t equals = text.find('=');
+  const bool good = equals != std::string_view::npos && equals > 0 && equals + 1 < text.size() &&
+                    !text.contains(',') && std::ranges::all_of(text, is_visible);
+  return good ? "" : fmt::format("'{}' is not of the form key=value", text);
+}
+
 std::string check_not_empty(std::string_view text) {
   return text.empty() ? "must not be empty" : "";
 }

@@ -20,5 +20,7 @@ std::string check_path(std::string_view path);
 // Visible ASCII: safe in headers, logs and labels.
 std::string check_visible(std::string_view text);
 std::string check_not_empty(std::string_view text);
+// "key=value" of visible ASCII without commas.
+std::string check_label(std::string_view text);
 
 }  // namespace turnpike::config

@@ -29,10 +29,13 @@ struct BackendTls {
 };
 
 // One model server.
+inline constexpr std::size_t kMaxLabels = 4;  // of a backend
+
 struct Backend {
   std::string url;
   std::string name;                 // empty: made from the URL
   std::vector<std::string> models;  // empty: as its /v1/models says
+  std::vector<std::string> labels;  // "key=value"
   int slots = 0;                    // 0: learned
   TokenCount capacity{0};           // 0: as it reports
   std::string api_key;              // secret

@@ -17,11 +17,10 @@ namespace turnpike::config {
 
 namespace {
 
-constexpr Bounds kSize{1, 1099511627776.0};
-
-constexpr std::array<std::string_view, 12> kScorerNames = {
-    "session",  "prefix",        "least-request", "round-robin",  "rendezvous", "least-tokens",
-    "kv-usage", "least-latency", "random",        "power-of-two", "lmetric",    "cache-aware"};
+constexpr std::array<std::string_view, 13> kScorerNames = {
+    "session",      "prefix",   "least-request", "round-robin", "rendezvous",
+    "least-tokens", "kv-usage", "least-latency", "random",      "power-of-two",
+    "lmetric",      "lora",     "cache-aware"};
 
 std::string join(const std::vector<std::string>& words, std::string_view separator) {
   return fmt::format("{}", fmt::join(words, separator));
@@ -120,6 +119,11 @@ std::vector<Key> describe(Backend& b) {
        .target = &b.models,
        .doc = "The models it serves; by default what its `/v1/models` says.",
        .check = check_not_empty},
+      {.path = "labels",
+       .target = &b.labels,
+       .doc = "Up to four `key=value`: a request whose header `x-turnpike-labels` names some of "
+              "them goes only to endpoints that have them all.",
+       .check = check_label},
       {"slots",
        &b.slots,
        "Requests it runs at once (`--max-num-seqs`, `--parallel`); 0: learned from its gauges "
@@ -207,102 +211,10 @@ std::vector<Key> describe(Config& c) {
        .target = &c.session.hash_key,
        .doc = "Keys the hashes of ids and of API keys in logs; empty: a new one at every start.",
        .secret = true},
-
-      {"limits.body", &c.limits.body, "Largest request body; above it 413.", kSize},
-      {"limits.head", &c.limits.head, "Largest request head; above it 431.", {256, 16777216}},
-      {"limits.header_fields",
-       &c.limits.header_fields,
-       "Most header fields of a request; above it 431.",
-       {1, 10'000}},
-      {"limits.target", &c.limits.target, "Longest request target; above it 414.", {16, 1048576}},
-      {"limits.connections",
-       &c.limits.connections,
-       "Most client connections of one worker; further ones are closed.",
-       {1, 1e6}},
-      {"limits.recent_requests",
-       &c.limits.recent_requests,
-       "Ended requests of one worker that `GET /api/requests/{id}` still explains; 0: none.",
-       {0, 1e6}},
-      {"limits.conversations",
-       &c.limits.conversations,
-       "Conversations without an id that are remembered by their prompts; beyond it the longest "
-       "idle is forgotten.",
-       {1, 1e7}},
-      {"limits.conversation_idle", &c.limits.conversation_idle,
-       "Conversations without an id that have been idle for longer are forgotten.",
-       kPositiveDuration},
-      {"limits.stored_responses",
-       &c.limits.stored_responses,
-       "Answers and conversations of the Responses API whose endpoint is remembered; beyond it "
-       "those not asked for are forgotten, and to go on from them is a 404.",
-       {2, 1e8}},
-      {"limits.upstream_head",
-       &c.limits.upstream_head,
-       "Largest head of an endpoint's answer; above it 502.",
-       {256, 16777216}},
-      {"limits.upstream_header_fields",
-       &c.limits.upstream_header_fields,
-       "Most header fields of an endpoint's answer; above it 502.",
-       {1, 10'000}},
-      {"limits.idle_upstreams",
-       &c.limits.idle_upstreams,
-       "Idle connections that one worker keeps to one endpoint.",
-       {0, 1e6}},
-      {"limits.scrape_body",
-       &c.limits.scrape_body,
-       "Largest answer to a scrape or a question for models that is read.",
-       {1024, 1073741824}},
-      {"limits.queued_requests",
-       &p.limits.max_requests,
-       "Most requests that wait in one pool; above it 429.",
-       {1, 1e7}},
-      {"limits.queued_bytes", &p.limits.max_bytes,
-       "Most bytes of bodies that wait in one pool; above it 429.", kSize},
-      {"limits.tenant_queued_requests",
-       &p.limits.max_tenant_requests,
-       "The same for one tenant.",
-       {1, 1e7}},
-      {"limits.tenant_queued_bytes", &p.limits.max_tenant_bytes, "The same for one tenant.", kSize},
-      {"limits.bound_anonymous", &p.limits.bound_anonymous,
-       "Whether those who name no tenant are bounded together, as one."},
-      {"limits.sessions",
-       &p.sessions.max_sessions,
-       "Sessions that one pool remembers; beyond it the longest idle is forgotten.",
-       {1, 1e8}},
-      {"limits.session_ttl", &p.sessions.ttl,
-       "Sessions idle for longer are forgotten; 0s: only when there are too many.", kAnyDuration},
-
-      {"timeouts.head", &c.timeouts.head,
-       "How long a client may take to send a request head, from its first byte.",
-       kPositiveDuration},
-      {"timeouts.body_pause", &c.timeouts.body_pause,
-       "Longest silence while a client sends a body.", kPositiveDuration},
-      {"timeouts.keep_alive", &c.timeouts.keep_alive, "How long an idle client connection is kept.",
-       kPositiveDuration},
-      {"timeouts.client_write", &c.timeouts.client_write,
-       "How long a client may take no byte of its answer before it is cut off.", kPositiveDuration},
-      {"timeouts.queue", &p.waits.queue_timeout,
-       "How long a request may wait for an endpoint; then 504. `off`: without limit.",
-       kDurationOrOff},
-      {"timeouts.no_endpoint_wait", &p.waits.no_endpoint_wait,
-       "How long it waits while no endpoint can be used at all; then 503.", kAnyDuration},
-      {"timeouts.connect", &c.timeouts.connect,
-       "How long connecting to an endpoint may take before the next is tried.", kPositiveDuration},
-      {"timeouts.first_byte", &c.timeouts.first_byte,
-       "How long an endpoint may take to begin its answer; then 504.", kAnyDuration},
-      {"timeouts.stream_idle", &c.timeouts.stream_idle,
-       "Longest silence of an endpoint in the middle of an answer.", kAnyDuration},
-      {"timeouts.upstream_idle",
-       &c.timeouts.upstream_idle,
-       "How long an idle connection to an endpoint is kept; less than the endpoint's own limit.",
-       {0, 86'400}},
-      {"timeouts.drain_settle",
-       &c.timeouts.drain_settle,
-       "At the end: how long `/readyz` says no before connections are refused.",
-       {0, 3600}},
-      {"timeouts.drain", &c.timeouts.drain,
-       "At the end: how long running and waiting requests may take.", kAnyDuration},
-
+  };
+  describe_limits(c, keys);
+  describe_timeouts(c, keys);
+  const std::vector<Key> others = {
       {"retries.more_attempts",
        &p.retry.more_attempts,
        "Further endpoints that are tried after one brought no answer.",
@@ -537,6 +449,7 @@ std::vector<Key> describe(Config& c) {
   };
   const std::vector<Key> tls = describe_tls(c.tls);
   keys.insert(std::ranges::find(keys, "session.headers", &Key::path), tls.begin(), tls.end());
+  keys.insert(keys.end(), others.begin(), others.end());
   describe_order(p.order, keys);
   describe_resident(p.resident, keys);
   describe_tenants(c.tenants, keys);

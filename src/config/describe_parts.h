@@ -13,6 +13,7 @@ namespace turnpike::config {
 
 inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
 inline constexpr double kYear = 366.0 * 86'400;
+inline constexpr Bounds kSize{1, 1099511627776.0};
 inline constexpr Bounds kDurationOrOff{1e-3, kInfinity};
 inline constexpr Bounds kAnyDuration{0, kYear};
 inline constexpr Bounds kPositiveDuration{1e-3, kYear};
@@ -34,6 +35,10 @@ Choice choice(Enum& value, std::vector<std::string> names) {
 // TLS towards clients (`tls.*`) and towards a model server (`backends[].tls.*`).
 std::vector<Key> describe_tls(TlsConfig& tls);
 std::vector<Key> describe_tls(BackendTls& tls);
+
+// `limits.*` and `timeouts.*`, appended.
+void describe_limits(Config& config, std::vector<Key>& keys);
+void describe_timeouts(Config& config, std::vector<Key>& keys);
 
 // The constants of the orders and of resident-set (`expert.*`), appended.
 void describe_order(core::OrderParams& order, std::vector<Key>& keys);

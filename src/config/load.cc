@@ -130,6 +130,8 @@ class Loader {
       complain("admin", "must differ from 'listen'");
     std::set<std::string_view> names;
     for (std::size_t i = 0; i < c.backends.size(); ++i) {
+      if (c.backends[i].labels.size() > kMaxLabels)
+        complain(fmt::format("backends[{}].labels", i), "an endpoint has at most 4 labels");
       const std::string& name = c.backends[i].name;
       if (!name.empty() && !names.insert(name).second) {
         complain(fmt::format("backends[{}].name", i),

@@ -18,7 +18,7 @@ struct Occupancy {
   int settled = 0;
   int slots = 0;  // configured or learned; 0: unknown
   int adaptive_limit = 0;
-  TokenCount running_tokens;  // of the prompts in flight
+  TokenCount running_tokens;  // of the prompts in flight, others' included
   TokenCount capacity;        // of the KV cache; 0: unknown
   int programs = 0;           // with a place there, and the tokens of their places
   TokenCount program_tokens;

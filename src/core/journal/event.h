@@ -41,6 +41,7 @@ struct Settled {
 struct Failed {
   RequestId request;
   FailureKind kind = FailureKind::refused;
+  FailedPart part = FailedPart::answer;
 };
 struct Observed {
   EndpointId endpoint;

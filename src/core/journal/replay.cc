@@ -37,7 +37,7 @@ struct Apply {
   }
   bool operator()(const Failed& e) const {
     if (!pool.is_dispatched(e.request)) return false;
-    pool.failed(e.request, e.kind, now);
+    pool.failed(e.request, e.kind, now, e.part);
     return true;
   }
   bool operator()(const Observed& e) const {

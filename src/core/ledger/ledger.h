@@ -65,6 +65,10 @@ class Ledger {
   [[nodiscard]] int settled_since_scrape() const { return settled_; }
   // Requests that were at the endpoint at the last scrape and are not ours.
   [[nodiscard]] int foreign() const { return foreign_; }
+  // Their tokens, if their contexts are like ours.
+  [[nodiscard]] TokenCount foreign_tokens() const {
+    return leases_ == 0 ? TokenCount(0) : TokenCount(running_tokens_.value() * foreign_ / leases_);
+  }
   [[nodiscard]] const Gauges& gauges() const { return gauges_; }
   [[nodiscard]] std::optional<TimePoint> scraped_at() const { return scraped_at_; }
   // Configured, else the largest running gauge of the last ten minutes at which requests waited; 0: unknown.

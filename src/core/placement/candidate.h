@@ -26,7 +26,9 @@ struct Candidate {
   std::size_t index_blocks = 0;  // prefixes it is known to hold, in blocks
   bool crowded = false;          // too many wait inside its engine
   bool bound = false;            // it holds the session's context
-  std::uint32_t turn = 0;        // dispatches to go until it is its turn, by round-robin
+  std::optional<double>
+      adapter;  // how little it has to do to load the request's adapter, 0 to 1; none: it names none
+  std::uint32_t turn = 0;  // dispatches to go until it is its turn, by round-robin
 };
 
 }  // namespace turnpike::core

@@ -40,6 +40,11 @@ TEST(Scorers, SessionAbstainsUnlessAnEndpointIsBound) {
   EXPECT_EQ(scores(Scorer::session, {{.bound = true}, {}}), (std::vector{1.0, 0.0}));
 }
 
+TEST(Scorers, LoraAbstainsForRequestsThatNameNoAdapter) {
+  EXPECT_EQ(scores(Scorer::lora, {{}, {}}), (std::vector{kAbstains, kAbstains}));
+  EXPECT_EQ(scores(Scorer::lora, {{.adapter = 1.0}, {.adapter = 0.0}}), (std::vector{1.0, 0.0}));
+}
+
 TEST(Scorers, CacheAwareFollowsItsTable) {
   struct Row {
     int leases[3];

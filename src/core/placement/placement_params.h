@@ -18,6 +18,7 @@ enum class Scorer : std::uint8_t {
   random,         // any, by a hash of the request
   power_of_two,   // the less loaded of two that a hash of the request draws
   lmetric,        // least (uncached + backlog) x (in flight + 1)
+  lora,           // the adapter is loaded, or there is a place for it
   cache_aware,  // fewest leases while they are out of balance, else the best match, else the emptiest index (see CacheAwareParams)
 };
 

@@ -173,6 +173,10 @@ void score(Scorer scorer, const PlacementParams& params, std::span<const Candida
     case Scorer::lmetric:
       score_least(candidates, scores, lmetric);
       break;
+    case Scorer::lora:
+      for (std::size_t i = 0; i < candidates.size(); ++i)
+        scores[i] = candidates[i].adapter.value_or(kAbstains);
+      break;
     case Scorer::cache_aware:
       score_cache_aware(params.cache_aware, candidates, scores);
       break;

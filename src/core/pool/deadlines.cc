@@ -67,7 +67,7 @@ void Pool::State::assume_first_tokens(TimePoint now) {
     running.assumed_first_token = TimePoint::max();
     running.answered = true;
     running.lease.first_token(now, false);
-    if (end_prefill(running, now)) dispatch_all(now);
+    if (end_prefill(running, now, Prompt::assumed)) dispatch_all(now);
   }
 }
 

@@ -80,10 +80,8 @@ bool Pool::State::dispatch_holder(TimePoint now) {
       waiting_holders.erase(waiting_holders.begin() + static_cast<std::ptrdiff_t>(i));
       continue;
     }
-    const bool serves =
-        std::ranges::binary_search(endpoint->spec.models, request->submission.model);
-    if (!serves || request->is_retry() || !fleet.has_held_room(*endpoint, now) ||
-        fleet.lacks_prefill(*request, *endpoint)) {
+    if (!endpoint->serves(request->submission.model) || request->is_retry() ||
+        !fleet.has_held_room(*endpoint, now) || fleet.lacks_prefill(*request, *endpoint)) {
       ++i;
       continue;
     }
@@ -138,6 +136,10 @@ Candidate Pool::State::candidate(const Request& request, const Endpoint& endpoin
   if (!request.submission.blocks.empty() && prompt > TokenCount(0)) {
     c.prefix_share = (prompt - c.uncached).as_double() / prompt.as_double();
   }
+  if (request.adapter) {
+    const bool loaded = endpoint.adapters.holds(request.submission.model);
+    c.adapter = loaded ? 1.0 : endpoint.adapters.has_place() ? 0.5 : 0.0;
+  }
   if (endpoint.prefixes) c.index_blocks = endpoint.prefixes->blocks();
   if (endpoint.ttft.samples() > 0) c.ttft = endpoint.ttft.value();
   if (endpoint.itl.samples() > 0) c.itl = endpoint.itl.value();
@@ -169,6 +171,7 @@ void Pool::State::dispatch(Request& request, Endpoint& endpoint, TimePoint now,
   take_leases(request, endpoint, explanation.uncached, now);
   running.is_probe = endpoint.breaker.state(now) == BreakerState::half_open;
   endpoint.breaker.request_sent(now);
+  if (request.adapter) endpoint.adapters.used(request.submission.model);
   ++request.attempt;
   ++endpoint.dispatched;
   ++in_flight;

@@ -10,6 +10,7 @@
 #include "core/admission/adaptive.h"
 #include "core/health/breaker.h"
 #include "core/ledger/ledger.h"
+#include "core/placement/loaded_adapters.h"
 #include "core/pool/events.h"
 #include "core/pool/moving_mean.h"
 #include "core/prefix/prefix_index.h"
@@ -47,6 +48,7 @@ struct Endpoint {
   AdaptiveLimit adaptive;
   std::vector<Hold> holds;
   std::optional<PrefixIndex> prefixes;  // none: the driver sends no fingerprints, or nobody asks
+  LoadedAdapters adapters;
 
   int programs = 0;                          // under the admission `program`: with a place here
   TokenCount program_tokens;                 // of their places
@@ -57,11 +59,12 @@ struct Endpoint {
   TimePoint up_since{};                     // dispatchable since
   TimePoint slow_since = TimePoint::max();  // far behind its peers since; max: it keeps up
 
-  // It may get requests for the model, room or not.
-  [[nodiscard]] bool can_serve(ModelId model) const {
-    return dispatchable && spec.role != Role::prefill &&
-           std::ranges::binary_search(spec.models, model);
+  // Requests for the model are routed here while it is dispatchable.
+  [[nodiscard]] bool serves(ModelId model) const {
+    return spec.role != Role::prefill && std::ranges::binary_search(spec.models, model);
   }
+  // It may get requests for the model, room or not.
+  [[nodiscard]] bool can_serve(ModelId model) const { return dispatchable && serves(model); }
   // It may compute prompts for the model's requests, room or not.
   [[nodiscard]] bool can_prefill(ModelId model) const {
     return dispatchable && spec.role == Role::prefill &&

@@ -30,8 +30,9 @@ struct Submission {
   std::uint64_t prompt_hash =
       0;  // with the session: recognises a retry of the same request; 0: none
   bool streaming = false;
-  double tenant_weight = 1.0;         // his share, where tenants share fairly
-  int priority = 0;                   // class; higher goes first, where the order has classes
+  bool adapter = false;        // the model is an adapter, which an endpoint loads beside others
+  double tenant_weight = 1.0;  // his share, where tenants share fairly
+  int priority = 0;            // class; higher goes first, where the order has classes
   std::optional<TimePoint> deadline;  // by when the first token is wanted
   SessionKey parent;                  // root session of a sub-agent
   // The prompt as chained hashes of its blocks, from the beginning; empty: unknown. Equal hashes mean equal prefixes.
@@ -65,12 +66,18 @@ enum class FailureKind : std::uint8_t {
   saturated,    // 429 or 503: the endpoint is full, not ill
 };
 
+// Which endpoint of a pair failed: the one that answers, or the one that computes the prompt.
+enum class FailedPart : std::uint8_t { answer, prompt };
+
 // What the endpoint says of itself. Absent where its dialect has no such gauge.
 struct Gauges {
   std::optional<int> running;
   std::optional<int> waiting;
   std::optional<double> kv_usage;  // 0..1
   std::optional<TokenCount> kv_capacity;
+  std::optional<double> cached_tokens;  // of prompts, found in the cache since the engine began
+  std::vector<ModelId> adapters;        // those in use
+  int adapter_places = 0;               // adapters it holds at once; 0: it does not say
 };
 
 // What an endpoint computes: whole requests, or only the prompts or only the answers of them.

@@ -295,7 +295,7 @@ Occupancy Fleet::occupancy(const Endpoint& endpoint, TimePoint now) const {
           .settled = ledger.settled_since_scrape(),
           .slots = ledger.slots(now),
           .adaptive_limit = endpoint.adaptive.value(),
-          .running_tokens = ledger.running_tokens(),
+          .running_tokens = ledger.running_tokens() + ledger.foreign_tokens(),
           .capacity = ledger.capacity(),
           .programs = endpoint.programs,
           .program_tokens = endpoint.program_tokens};

@@ -212,7 +212,8 @@ void History::fail(std::uint32_t choice) {
   --replicas_.at(request.endpoint).running;
   request.phase = Phase::queued;
   request.first_attempt_waits = false;
-  pool_.failed(id, static_cast<FailureKind>(choice % 4), now_);
+  pool_.failed(id, static_cast<FailureKind>(choice % 4), now_,
+               static_cast<FailedPart>(choice / 16 % 2));
 }
 
 void History::observe(std::uint32_t choice) {

@@ -90,14 +90,16 @@ void Pool::State::take_leases(Request& request, Endpoint& endpoint, TokenCount u
   running.lease = endpoint.ledger.take(context, TokenCount(0), now);
   running.prefill_lease = running.prefill->ledger.take(TokenCount(0), uncached, now);
   ++running.prefill->dispatched;
+  running.prefill->breaker.request_sent(now);
   fleet.refresh(*running.prefill, now);
 }
 
 // The prompt is computed, or will not be. True if that made room.
-bool Pool::State::end_prefill(RunningPart& running, TimePoint now, bool measured) {
+bool Pool::State::end_prefill(RunningPart& running, TimePoint now, Prompt computed) {
   Endpoint* prefill = std::exchange(running.prefill, nullptr);
   if (prefill == nullptr) return false;
-  if (measured) running.prefill_lease.first_token(now, true);
+  if (computed == Prompt::seen) running.prefill_lease.first_token(now, true);
+  computed == Prompt::unknown ? prefill->breaker.request_ended() : prefill->breaker.success();
   running.prefill_lease.give_back(now);
   fleet.refresh(*prefill, now);
   fleet.bury(*prefill);

@@ -247,6 +247,48 @@ TEST_F(PairsTest, ARetryTakesTheSamePrefillEndpointIfThereIsNoOther) {
   EXPECT_EQ(leases(1), 1U);
 }
 
+TEST_F(PairsTest, APrefillEndpointThatFailsIsBlamedItself) {
+  PoolParams params = in_pairs(with_limit(2));
+  params.breaker.failures = 1;
+  pools.pool = Pool(params);
+  add(1, Role::prefill);
+  add(2, Role::prefill);
+  add(3, Role::decode);
+  submit(1, kLong);
+  const unsigned ill = prefill(1);
+  pools.pool.failed(RequestId(1), FailureKind::died, pools.now, FailedPart::prompt);
+  pools.look();
+  EXPECT_EQ(pools.place(1), 3U) << "the one that answers was not tried in vain";
+  EXPECT_EQ(prefill(1), 3 - ill);
+  EXPECT_EQ(leases(ill), 0U);
+  EXPECT_EQ(leases(3), 1U);
+  EXPECT_EQ(pools.endpoint_view(ill).breaker, BreakerState::open);
+  EXPECT_EQ(pools.endpoint_view(3).breaker, BreakerState::closed);
+  // One prompt probes it, and closes its breaker.
+  remove(3 - ill);
+  pools.pass(seconds(1));
+  submit(2, kLong);
+  EXPECT_EQ(prefill(2), ill);
+  EXPECT_EQ(pools.endpoint_view(ill).breaker, BreakerState::half_open);
+  pools.first_token(2);
+  EXPECT_EQ(pools.endpoint_view(ill).breaker, BreakerState::closed);
+}
+
+TEST_F(PairsTest, APrefillEndpointThatIsFullGetsNothingForAWhile) {
+  add(1, Role::prefill);
+  add(2, Role::decode);
+  submit(1, kLong);
+  pools.pool.failed(RequestId(1), FailureKind::saturated, pools.now, FailedPart::prompt);
+  pools.look();
+  EXPECT_EQ(pools.turned_away().size(), 1U) << "full, and nobody else";
+  EXPECT_EQ(leases(1) + leases(2), 0U);
+  pools.forget();
+  submit(2, kLong);
+  EXPECT_EQ(pools.went(), Went{});
+  pools.pass(seconds(1));
+  EXPECT_EQ(pools.went(), Went{2});
+}
+
 TEST_F(PairsTest, ThePrefillEndpointIsRemovedInMidFlight) {
   add(1, Role::prefill);
   add(2, Role::decode);

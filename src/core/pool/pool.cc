@@ -66,7 +66,7 @@ void Pool::first_token(RequestId id, TimePoint now) {
   }
   running.answered = true;
   running.lease.first_token(now, request->streaming);
-  s.end_prefill(running, now, request->streaming);
+  s.end_prefill(running, now, request->streaming ? State::Prompt::seen : State::Prompt::assumed);
   running.endpoint->breaker.success();
   s.fleet.refresh(*running.endpoint, now);
   s.dispatch_all(now);
@@ -80,7 +80,7 @@ void Pool::settle(RequestId id, const Settlement& settlement, TimePoint now) {
   if (request == nullptr || !request->dispatched()) return;
   s.record<journal::Settled>(now, id, settlement);
 
-  const RunningPart& running = *request->running;
+  RunningPart& running = *request->running;
   Endpoint& endpoint = *running.endpoint;
   const std::int64_t output = settlement.usage.output_tokens.value_or(TokenCount(0)).value();
   if (running.first_token_at != TimePoint::max() && output > 1) {
@@ -89,6 +89,7 @@ void Pool::settle(RequestId id, const Settlement& settlement, TimePoint now) {
   const bool answered = running.answered || settlement.ending == Ending::finished;
   s.correct_prefixes(*request, endpoint, settlement);
   s.turn_ended(*request, settlement, now);
+  if (settlement.ending == Ending::finished) s.end_prefill(running, now, State::Prompt::assumed);
   s.end_lease(*request, now);
   if (s.resident) s.resident->ended(*request, endpoint, &settlement, answered, now);
   if (s.programs) s.end_program_turn(*request, endpoint, answered, now);
@@ -118,8 +119,10 @@ void Pool::observe(EndpointId id, const Gauges& gauges, TimePoint scraped_at, Ti
   if (endpoint == nullptr || endpoint->removed) return;
   state_->record<journal::Observed>(now, id, gauges, scraped_at);
   endpoint->ledger.observe(gauges, scraped_at, now);
+  endpoint->adapters.observed(gauges.adapters, gauges.adapter_places);
   const bool waits = gauges.waiting.value_or(0) > state_->params.admission.waiting_tolerance;
   endpoint->adaptive.observe(waits, endpoint->ledger.leases() >= endpoint->adaptive.value(), now);
+  if (state_->resident) state_->resident->observed(*endpoint, now);
   state_->fleet.compare_speeds(now);
   state_->fleet.refresh(*endpoint, now);
   state_->dispatch_all(now);
@@ -173,6 +176,7 @@ void Pool::forget_cache(EndpointId id, TimePoint now) {
   state_->record<journal::CacheForgotten>(now, id);
   if (Endpoint* endpoint = state_->fleet.find(id)) {
     endpoint->prefixes->clear();
+    endpoint->adapters.clear();
     if (state_->resident) state_->resident->lose(*endpoint);
     if (state_->programs) state_->programs->lose(id);
     state_->fleet.refresh(*endpoint, now);

@@ -38,7 +38,8 @@ class Pool {
   bool cancel(RequestId request, TimePoint now);
   void first_token(RequestId request, TimePoint now);
   void settle(RequestId request, const Settlement& settlement, TimePoint now);
-  void failed(RequestId request, FailureKind kind, TimePoint now);
+  void failed(RequestId request, FailureKind kind, TimePoint now,
+              FailedPart part = FailedPart::answer);
 
   void observe(EndpointId endpoint, const Gauges& gauges, TimePoint scraped_at, TimePoint now);
   void add_endpoint(const EndpointSpec& spec, TimePoint now);

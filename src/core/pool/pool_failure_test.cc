@@ -77,6 +77,25 @@ TEST(Retry, ASmallOnePassesALargeOneThatDoesNotFit) {
   EXPECT_THAT(pool.went(), ElementsAre(1));
 }
 
+TEST(KvShare, CountsWhatOthersRunThereAtOurMeanContext) {
+  PoolParams params;
+  params.admission = {.rule = AdmissionRule::kv_share,
+                      .limit = 0,
+                      .kv_share = 0.5,
+                      .assumed_capacity = TokenCount(1000)};
+  PoolUnderTest pool(params);
+  pool.endpoint(1);
+  pool.submit(1, {.prompt = 100});
+  pool.pass(seconds(1));
+  pool.observe(1, 4, 0);  // three of them are not ours
+  pool.submit(2, {.prompt = 101});
+  pool.submit(3, {.prompt = 99});
+  EXPECT_THAT(pool.went(), ElementsAre(1, 3));
+  pool.pass(seconds(1));
+  pool.observe(1, 2, 0);
+  EXPECT_THAT(pool.went(), ElementsAre(2));
+}
+
 TEST(Retry, IsBoundedByAttempts) {
   PoolUnderTest pool;
   for (unsigned e = 1; e <= 5; ++e) pool.endpoint(e);

@@ -74,6 +74,7 @@ struct Request : Link<Request, OfModel>, Link<Request, OfSession>, Link<Request,
   EndpointId only;             // the one endpoint it waits for; none: any that can take it
   std::uint16_t attempt = 0;   // dispatches so far
   bool streaming : 1 = false;  // of the submission
+  bool adapter : 1 = false;    // likewise
   bool boosted : 1 = false;
   bool rescued : 1 = false;  // it went because it had waited too long
 

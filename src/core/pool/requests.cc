@@ -11,6 +11,7 @@ Request& Pool::State::create(const Submission& submission, TimePoint now) {
   Request& request = requests[number];
   request.submission = KeptSubmission(submission);
   request.streaming = submission.streaming;
+  request.adapter = submission.adapter;
   numbers.insert(number);
   request.arrival = {.at = now, .number = ++submissions};
   if (const auto first = remembered.recall(params.retry, request.submission.identity, now)) {

@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "core/pool/state.h"
 
 // The pool's side of the policy `resident-set`.
@@ -10,12 +8,10 @@ Endpoint* Pool::State::endpoint_with_context(const Request& request) const {
   const Session* session = request.session;
   if (session == nullptr || session->turns == 0) return nullptr;
   Endpoint* endpoint = fleet.find(session->endpoint);
-  if (endpoint == nullptr || !endpoint->dispatchable) return nullptr;
+  if (endpoint == nullptr || !endpoint->can_serve(request.submission.model)) return nullptr;
   const TokenCount held = request.submission.prompt_tokens - uncached(request, *endpoint);
   const bool holds = held > TokenCount(0) && held * 2 >= session->context_tokens;
-  return holds && std::ranges::binary_search(endpoint->spec.models, request.submission.model)
-             ? endpoint
-             : nullptr;
+  return holds ? endpoint : nullptr;
 }
 
 bool Pool::State::dispatch_by_residency(TimePoint now) {

@@ -25,29 +25,36 @@ bool Pool::State::may_retry(const Request& request) const {
          fleet.serves(request.submission.model, request.tried());
 }
 
-void Pool::failed(RequestId id, FailureKind kind, TimePoint now) {
-  State& s = *state_;
-  Request* request = s.find(id);
-  assert(request != nullptr && request->dispatched());
-  if (request == nullptr || !request->dispatched()) return;
-  s.record<journal::Failed>(now, id, kind);
-
-  Endpoint& endpoint = *request->running->endpoint;
+void Pool::State::blame(Endpoint& endpoint, FailureKind kind, TimePoint now) {
   if (kind == FailureKind::saturated) {
     ++endpoint.sheds;
     endpoint.sheds_until = now + kShedPause;
   } else {
     ++endpoint.failures;
   }
-  if (endpoint.breaker.failure(s.params.breaker, kind, now)) ++s.counters.breaker_opened;
+  if (endpoint.breaker.failure(params.breaker, kind, now)) ++counters.breaker_opened;
+}
+
+void Pool::failed(RequestId id, FailureKind kind, TimePoint now, FailedPart part) {
+  State& s = *state_;
+  Request* request = s.find(id);
+  assert(request != nullptr && request->dispatched());
+  if (request == nullptr || !request->dispatched()) return;
+  s.record<journal::Failed>(now, id, kind, part);
+
+  Endpoint& endpoint = *request->running->endpoint;
+  Endpoint* const prefill = request->running->prefill;
+  const bool prompt_failed = part == FailedPart::prompt && prefill != nullptr;
+  s.blame(prompt_failed ? *prefill : endpoint, kind, now);
+  if (prompt_failed && request->running->is_probe) endpoint.breaker.request_ended();
   if (!request->is_retry()) {
     ++s.retried;
     request->failures = std::make_unique<Failures>();
   }
   Failures& failures = *request->failures;
   if (kind == FailureKind::died) ++failures.deaths;
-  failures.tried.push_back(endpoint.spec.id);
-  if (const Endpoint* prefill = request->running->prefill) failures.prefill = prefill->spec.id;
+  if (!prompt_failed) failures.tried.push_back(endpoint.spec.id);
+  if (prefill != nullptr) failures.prefill = prefill->spec.id;
   s.take_line(*request);
   if (request->session != nullptr) --request->session->in_flight;
   s.end_lease(*request, now);

@@ -140,7 +140,8 @@ struct Pool::State {
   // pairs.cc: prompts computed by another endpoint than the one that answers
   bool hands_over(const Request& request, const Endpoint& endpoint) const;
   void take_leases(Request& request, Endpoint& endpoint, TokenCount uncached, TimePoint now);
-  bool end_prefill(RunningPart& running, TimePoint now, bool measured = false);
+  enum class Prompt : std::uint8_t { unknown, assumed, seen };  // whether it has been computed
+  bool end_prefill(RunningPart& running, TimePoint now, Prompt computed = Prompt::unknown);
 
   Explanation explain(const Request& request, const Endpoint& endpoint,
                       const Weighing& weighing) const;
@@ -160,6 +161,7 @@ struct Pool::State {
 
   // retry.cc: another endpoint, or none
   bool may_retry(const Request& request) const;
+  void blame(Endpoint& endpoint, FailureKind kind, TimePoint now);
 
   // deadlines.cc
   void wake_endpoints(TimePoint now);

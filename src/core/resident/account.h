@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "core/queue/fit_tree.h"
 #include "core/queue/rank.h"
+#include "core/resident/cache_counters.h"
 #include "core/resident/recency_stack.h"
 
 namespace turnpike::core {
@@ -36,9 +37,10 @@ struct ResidentAccount {
   double start = 0;  // first capacity, and whether the engine reported it
   bool start_reported = false;
   double capacity = 0;  // C, learned
-  double worth = 0;     // of finding a context again, in times that computing the whole cache takes
-  double backlog = 0;   // seconds of prefill, averaged over 5 s
-  double running = 0;   // own tokens of running requests with reserve
+  CacheCounters counters;
+  double worth = 0;    // of finding a context again, in times that computing the whole cache takes
+  double backlog = 0;  // seconds of prefill, averaged over 5 s
+  double running = 0;  // own tokens of running requests with reserve
   double running_whole = 0;  // the same with shared prefixes
   double resting = 0;        // contexts of resident sessions that do not run
   int turns_past_seat = 0;   // residents' turns since somebody waits for a seat here

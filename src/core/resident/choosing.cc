@@ -19,10 +19,6 @@ constexpr double kNoLimit = 1e15;
 // Places are weighed among so many of those that hold most of the prompt and so many of those with most room.
 constexpr std::size_t kMostWeighed = 64;
 
-bool serves(const Endpoint& endpoint, ModelId model) {
-  return std::ranges::binary_search(endpoint.spec.models, model);
-}
-
 // Nothing runs there or is kept: what never fits beside others may go.
 bool is_alone(const Endpoint& endpoint) {
   return endpoint.ledger.leases() == 0 && endpoint.account->by_idleness.empty();
@@ -100,7 +96,7 @@ ResidentSet::Choice ResidentSet::next_resident(TimePoint now) {
 
 ResidentSet::Choice ResidentSet::next_seated(TimePoint now) {
   if (seat_.request == nullptr) return {};
-  if (!seat_.endpoint->dispatchable || !serves(*seat_.endpoint, seat_.request->submission.model)) {
+  if (!seat_.endpoint->can_serve(seat_.request->submission.model)) {
     leave_seat();
     return {};
   }
@@ -214,7 +210,7 @@ ResidentSet::Choice ResidentSet::best_place(Request& request, TimePoint now) {
   ++weighings_;
   const auto weigh = [&](Endpoint& endpoint) {
     if (std::exchange(endpoint.account->weighing, weighings_) == weighings_) return;
-    if (!serves(endpoint, request.submission.model)) return;
+    if (!endpoint.serves(request.submission.model)) return;
     const double uncached = prompt - per_block * static_cast<double>(held_.of(endpoint.slot));
     const double cost = (uncached + endpoint.ledger.backlog().as_double()) *
                         (endpoint.ledger.leases() + 1) * endpoint.ledger.seconds_per_token();
@@ -222,13 +218,12 @@ ResidentSet::Choice ResidentSet::best_place(Request& request, TimePoint now) {
                         .attraction = rendezvous_weight(subject, endpoint.name_hash),
                         .endpoint = &endpoint});
   };
-  const auto enough = [&] { return weighed_.size() >= kMostWeighed; };
   for (const std::uint32_t slot : held_.found()) {
     Endpoint& endpoint = fleet_->at_slot(slot);
     const bool fits = endpoint.account != nullptr &&
                       endpoint.account->listed_room >= static_cast<double>(request.resident.need);
     if (fits) weigh(endpoint);
-    if (enough()) break;
+    if (weighed_.size() >= kMostWeighed) break;
   }
   const std::size_t holders = weighed_.size();
   for (const Listed& listed : std::views::reverse(by_room_)) {

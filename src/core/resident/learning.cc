@@ -68,10 +68,7 @@ double ResidentSet::need(const Request& request, const Endpoint& endpoint) const
 double ResidentSet::room(const Endpoint& endpoint, double need, bool adds_session) const {
   const ResidentAccount& own = *endpoint.account;
   const double sessions = static_cast<double>(own.occupants.size()) + (adds_session ? 1 : 0);
-  const int leases = endpoint.ledger.leases();
-  const double mean_context =
-      leases > 0 ? endpoint.ledger.running_tokens().as_double() / leases : 0.0;
-  const double foreign = endpoint.ledger.foreign() * mean_context;
+  const double foreign = endpoint.ledger.foreign_tokens().as_double();
   return own.capacity - shared(endpoint) - own.used() - foreign - need - growth_.value() * sessions;
 }
 
@@ -112,6 +109,7 @@ bool ResidentSet::admits(const Request& request, const Endpoint& endpoint, TimeP
 }
 
 void ResidentSet::learn_capacity(Request& request, Endpoint& endpoint, const Usage& usage) {
+  if (usage.cached_tokens) account(endpoint).counters.answers_tell();
   if (!usage.cached_tokens || request.running->resident.above < 0) return;
   ResidentAccount& own = account(endpoint);
   const double common = shared(endpoint);
@@ -125,9 +123,23 @@ void ResidentSet::learn_capacity(Request& request, Endpoint& endpoint, const Usa
                    ? 0.0
                    : request.submission.prompt_tokens.as_double() /
                          static_cast<double>(request.submission.blocks.size())};
-  const double least = own.start_reported ? params_.capacity_floor * own.start : 0.0;
-  own.capacity = std::max(
-      least, common + capacity_after(own.capacity - common, evidence, params_.capacity_gain));
+  own.capacity =
+      std::max(least_capacity(own),
+               common + capacity_after(own.capacity - common, evidence, params_.capacity_gain));
+}
+
+double ResidentSet::least_capacity(const ResidentAccount& own) const {
+  return own.start_reported ? params_.capacity_floor * own.start : 0.0;
+}
+
+// An engine whose answers do not tell found much less in its cache than it should have.
+void ResidentSet::observed(Endpoint& endpoint, TimePoint now) {
+  constexpr double kLeft = 0.9;
+  ResidentAccount& own = account(endpoint);
+  if (!own.counters.disappoints(endpoint.ledger.gauges().cached_tokens, now)) return;
+  if (params_.capacity_gain == 0) return;
+  own.capacity = std::max(least_capacity(own), kLeft * own.capacity);
+  stir(endpoint);
 }
 
 void ResidentSet::count_return(const Session& session, TimePoint now) {
@@ -177,6 +189,9 @@ void ResidentSet::tick(TimePoint now) {
   for (const auto& [id, endpoint] : fleet_->all()) {
     if (endpoint->spec.role == Role::prefill) continue;
     ResidentAccount& own = account(*endpoint);
+    // It comes back, a hundredth of what is missing a second: the counters say when it was too much, never when it is too little.
+    if (own.counters.needed() && own.capacity < own.start)
+      own.capacity += (own.start - own.capacity) * (1.0 - std::pow(0.99, seconds));
     if (endpoint->dispatchable) total_capacity_ += own.capacity;
     own.backlog += (1.0 - std::exp(-seconds / 5.0)) *
                    (to_seconds(endpoint->ledger.backlog_time()) - own.backlog);

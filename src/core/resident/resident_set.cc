@@ -10,14 +10,6 @@
 
 // Who waits where, and who keeps a place.
 namespace turnpike::core {
-namespace {
-
-bool serves(const Endpoint& endpoint, ModelId model) {
-  return std::ranges::binary_search(endpoint.spec.models, model);
-}
-
-}  // namespace
-
 void ResidentSet::enqueue(Request& request, TokenCount uncached, Endpoint* bound, TimePoint now) {
   Session* session = request.session;
   if (session != nullptr) count_return(*session, now);
@@ -29,9 +21,8 @@ void ResidentSet::enqueue(Request& request, TokenCount uncached, Endpoint* bound
   if (next_tick_ <= now) next_tick_ = now + std::chrono::seconds(1);
 
   Endpoint* home = session == nullptr ? nullptr : fleet_->find(session->resident_at);
-  const bool at_home = home != nullptr && home->dispatchable && home->account != nullptr &&
-                       home->account->occupants.contains(session->key) &&
-                       serves(*home, request.submission.model);
+  const bool at_home = home != nullptr && home->can_serve(request.submission.model) &&
+                       home->account != nullptr && home->account->occupants.contains(session->key);
   if (at_home) {
     join_residents(request, *home);
   } else {
@@ -159,6 +150,7 @@ void ResidentSet::dispatched(Request& request, Endpoint& endpoint, TimePoint now
   withdraw(request, now);
   ResidentAccount& own = account(endpoint);
   ResidentStay& part = request.running->resident;
+  own.counters.expect((request.submission.prompt_tokens - request.running->uncached).as_double());
   const double tokens = own_tokens(request, endpoint);
   part.taken = tokens + reserve_.value();
   part.taken_whole = request.submission.prompt_tokens.as_double() + reserve_.value();
@@ -257,7 +249,7 @@ void ResidentSet::rest(Endpoint& endpoint, Session& session, double hold, TimePo
        turn = LinkedList<Request, OfSession>::after(*turn)) {
     const bool elsewhere =
         turn->resident.line == ResidentLine::bound || turn->resident.line == ResidentLine::free;
-    if (!elsewhere || turn == seat_.request || !serves(endpoint, turn->submission.model)) continue;
+    if (!elsewhere || turn == seat_.request || !endpoint.serves(turn->submission.model)) continue;
     leave_line(*turn);
     join_residents(*turn, endpoint);
   }

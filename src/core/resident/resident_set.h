@@ -60,6 +60,8 @@ class ResidentSet {
   Choice next(TimePoint now);
   // The lease is taken.
   void dispatched(Request& request, Endpoint& endpoint, TimePoint now);
+  // The endpoint has new gauges.
+  void observed(Endpoint& endpoint, TimePoint now);
   // The lease is given back. `answered`: a first token came; the session's context is then in the endpoint's cache.
   void ended(Request& request, Endpoint& endpoint, const Settlement* settlement, bool answered,
              TimePoint now);
@@ -145,6 +147,7 @@ class ResidentSet {
   [[nodiscard]] bool can_run(const Request& request, const Endpoint& endpoint) const;
   [[nodiscard]] bool admits(const Request& request, const Endpoint& endpoint, TimePoint now) const;
   void learn_capacity(Request& request, Endpoint& endpoint, const Usage& usage);
+  [[nodiscard]] double least_capacity(const ResidentAccount& own) const;
   void count_return(const Session& session, TimePoint now);
   void count_absences(TimePoint now);
   void tick(TimePoint now);

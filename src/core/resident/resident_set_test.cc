@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "core/pool/pool_test_support.h"
+#include "core/resident/cache_counters.h"
 
 // The policy resident-set as a pool applies it. Endpoints hold 10 000 tokens here; the reserve is 512 until an answer says more.
 namespace turnpike::core {
@@ -179,6 +180,59 @@ TEST(ResidentSet, CapacityIsLearnedFromWhatAnswersFound) {
   pool.settle(3, Ending::finished,
               used(2500, 0));  // nothing of it was left, though only 3100 tokens were used since
   EXPECT_EQ(pool.endpoint_view(1).capacity_tokens, TokenCount(10'000 - (10'000 - 3100) / 5));
+}
+
+TEST(ResidentSet, AnEngineWhoseAnswersDoNotTellIsCountedByItsCounter) {
+  PoolUnderTest pool(residents());
+  pool.endpoint(1);
+  const auto counted = [&](double tokens) {
+    pool.pool.observe(EndpointId(1), {.cached_tokens = tokens}, pool.now, pool.now);
+    pool.look();
+    return pool.endpoint_view(1).capacity_tokens->value();
+  };
+  unsigned id = 0;
+  const auto turn = [&](std::int64_t prompt) {
+    pool.submit(++id, {.session = 1, .prompt = prompt});
+    pool.settle(id, Ending::finished, {.prompt_tokens = TokenCount(prompt)});
+  };
+  turn(2000);
+  counted(0);
+  turn(2100);  // 2000 of it should be there
+  pool.pass(seconds(29));
+  EXPECT_EQ(counted(0), 10'000);
+  pool.pass(seconds(1));
+  EXPECT_EQ(counted(1399), 9'000) << "less than 0.7 of them were";
+  turn(2200);
+  pool.pass(seconds(30));
+  EXPECT_GE(counted(1399 + 1470), 9'000) << "0.7 of 2100";
+  turn(2300);
+  pool.pass(seconds(30));
+  EXPECT_GE(counted(0), 9'000) << "it has restarted";
+  // It comes back while somebody waits.
+  pool.submit(++id, {.prompt = 9'000});
+  pool.submit(++id, {.prompt = 9'000});
+  const std::int64_t before = counted(0);
+  pool.pass(seconds(100));
+  EXPECT_GT(counted(0), before);
+  EXPECT_LT(counted(0), 10'000);
+}
+
+TEST(ResidentSet, OneAnswerThatTellsMakesTheCounterUnneeded) {
+  CacheCounters counters;
+  const TimePoint start{std::chrono::hours(1)};
+  EXPECT_FALSE(counters.disappoints({}, start));
+  EXPECT_FALSE(counters.needed());
+  EXPECT_FALSE(counters.disappoints(0.0, start));
+  EXPECT_TRUE(counters.needed());
+  counters.expect(1023);
+  EXPECT_FALSE(counters.disappoints(0.0, start + seconds(30))) << "too few to tell";
+  counters.expect(1);
+  EXPECT_FALSE(counters.disappoints(0.0, start + seconds(30) - Duration(1)));
+  EXPECT_TRUE(counters.disappoints(0.0, start + seconds(30)));
+  counters.expect(2000);
+  counters.answers_tell();
+  EXPECT_FALSE(counters.disappoints(0.0, start + seconds(60)));
+  EXPECT_FALSE(counters.needed());
 }
 
 TEST(ResidentSet, AnEndpointThatGoesFreesWhoWaitedForIt) {
