@@ -219,7 +219,10 @@ net::Task<void> AdminApi::pools(net::Exchange& exchange, std::string_view model)
   Json list = Json::array();
   for (const Seen& pool : seen) {
     Json names = Json::array();
-    for (const ModelId id : pool.models) names.push_back(directory->model_names.at(id.value()));
+    for (const ModelId id : pool.models) {
+      Json name = directory->model_names.at(id.value());
+      if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
+    }
     if (!model.empty() && std::ranges::find(names, Json(model)) == names.end()) continue;
     list.push_back(to_json(pool.view, names));
   }

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "base/hash_chain.h"
+#include "gateway/labels.h"
 
 namespace turnpike::app {
 namespace {
@@ -36,6 +37,7 @@ std::size_t bytes(ByteCount count) {
 }  // namespace
 
 gateway::Settings gateway_settings(const config::Config& config) {
+  static_assert(config::kMaxLabels == gateway::kMaxLabels);
   gateway::Settings s;
   s.listen = config.listen;
   s.admin = config.admin;
@@ -45,6 +47,7 @@ gateway::Settings gateway_settings(const config::Config& config) {
     s.backends.push_back({.url = backend.url,
                           .name = backend.name,
                           .models = backend.models,
+                          .labels = backend.labels,
                           .slots = backend.slots,
                           .capacity = backend.capacity,
                           .api_key = backend.api_key,

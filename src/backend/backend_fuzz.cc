@@ -19,8 +19,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (gauges.kv_capacity && gauges.kv_capacity->value() <= 0) std::abort();
   }
   if (const auto models = turnpike::backend::parse_models(text)) {
-    if (models->size() > turnpike::backend::kMaxModels) std::abort();
-    for (const auto& name : *models) {
+    if (models->names.size() > turnpike::backend::kMaxModels) std::abort();
+    if (models->adapters.size() > models->names.size()) std::abort();
+    for (const auto& name : models->names) {
       if (name.empty() || name.size() > turnpike::backend::kMaxModelName) std::abort();
     }
   }

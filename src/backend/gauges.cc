@@ -12,6 +12,7 @@ namespace turnpike::backend {
 namespace {
 
 constexpr int kMaxRows = 4096;  // of needed lines; more than any engine has
+constexpr std::size_t kMaxAdapters = 256;
 
 // What a needed line means.
 enum class Meaning : std::uint8_t {
@@ -24,6 +25,7 @@ enum class Meaning : std::uint8_t {
   preemptions,
   start_time,
   cache_config,
+  adapters,
 };
 
 struct Needed {
@@ -42,6 +44,7 @@ constexpr std::array kNeeded = {
     Needed{"vllm:generation_tokens_total", Meaning::output_tokens, Dialect::vllm},
     Needed{"vllm:num_preemptions_total", Meaning::preemptions, Dialect::vllm},
     Needed{"vllm:cache_config_info", Meaning::cache_config, Dialect::vllm},
+    Needed{"vllm:lora_requests_info", Meaning::adapters, Dialect::vllm},
     Needed{"llamacpp:requests_processing", Meaning::running, Dialect::llama_cpp},
     Needed{"llamacpp:requests_deferred", Meaning::waiting, Dialect::llama_cpp},
     Needed{"llamacpp:kv_cache_usage_ratio", Meaning::kv_usage, Dialect::llama_cpp},
@@ -118,11 +121,12 @@ class Collector {
     if (needed == nullptr || rows_ == kMaxRows) return;
     ++rows_;
     std::string_view rest = skip_blanks(line.substr(end));
-    Blocks blocks;
+    Labels labels;
     if (rest.starts_with('{')) {
       rest.remove_prefix(1);
       if (!read_labels(rest, [&](std::string_view name, std::string_view value) {
-            blocks.label(name, value);
+            labels.blocks.label(name, value);
+            labels.adapters.label(name, value);
           })) {
         return;
       }
@@ -130,7 +134,7 @@ class Collector {
     const auto value = read_number(rest);
     if (!value) return;
     if (needed->dialect != Dialect::unknown) found_.dialect = needed->dialect;
-    take(needed->meaning, *value, blocks);
+    take(needed->meaning, *value, labels);
   }
 
   EngineMetrics finish() {
@@ -139,6 +143,7 @@ class Collector {
     if (waiting_) gauges.waiting = to_count(*waiting_);
     if (usage_) gauges.kv_usage = std::clamp(*usage_ / usage_rows_, 0.0, 1.0);
     if (capacity_ > 0) gauges.kv_capacity = TokenCount(capacity_);
+    gauges.cached_tokens = found_.cached_tokens;
     return found_;
   }
 
@@ -170,7 +175,34 @@ class Collector {
     }
   };
 
-  void take(Meaning meaning, double value, const Blocks& blocks) {
+  // The labels of lora_requests_info. The value is the time of writing: old rows stay.
+  struct Adapters {
+    std::string_view running;
+    int places = 0;
+
+    void label(std::string_view name, std::string_view value) {
+      if (name == "running_lora_adapters") running = value;
+      if (name != "max_lora") return;
+      const auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), places);
+      if (error != std::errc{} || places < 0) places = 0;
+    }
+    [[nodiscard]] std::vector<std::string> names() const {
+      std::vector<std::string> names;
+      for (std::string_view rest = running; !rest.empty() && names.size() < kMaxAdapters;) {
+        const std::size_t comma = std::min(rest.find(','), rest.size());
+        if (const std::string_view name = trim(rest.substr(0, comma)); !name.empty())
+          names.emplace_back(name);
+        rest.remove_prefix(std::min(comma + 1, rest.size()));
+      }
+      return names;
+    }
+  };
+  struct Labels {
+    Blocks blocks;
+    Adapters adapters;
+  };
+
+  void take(Meaning meaning, double value, const Labels& labels) {
     switch (meaning) {
       case Meaning::running:
         add(running_, value);
@@ -198,7 +230,13 @@ class Collector {
         found_.start_time = value;
         break;
       case Meaning::cache_config:
-        capacity_ += blocks.capacity();
+        capacity_ += labels.blocks.capacity();
+        break;
+      case Meaning::adapters:
+        if (value < adapters_written_) break;
+        adapters_written_ = value;
+        found_.adapters = labels.adapters.names();
+        found_.gauges.adapter_places = labels.adapters.places;
         break;
     }
   }
@@ -208,6 +246,7 @@ class Collector {
   std::optional<double> waiting_;
   std::optional<double> usage_;
   int usage_rows_ = 0;
+  double adapters_written_ = 0;
   std::int64_t capacity_ = 0;
   int rows_ = 0;
 };
@@ -244,6 +283,7 @@ Reading GaugeReader::read(std::string_view text) {
   };
   Reading reading;
   reading.gauges = now.gauges;
+  reading.adapters = now.adapters;
   if (now.dialect == Dialect::unknown) return reading;  // not metrics: no news
   reading.restarted =
       (last_.start_time && now.start_time && *last_.start_time != *now.start_time) ||

@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/units.h"
 #include "core/pool/events.h"
@@ -22,7 +24,8 @@ struct EngineMetrics {
   std::optional<double> cached_tokens;  // of the prompts, those found in the cache
   std::optional<double> output_tokens;
   std::optional<double> preemptions;
-  std::optional<double> start_time;  // seconds since 1970
+  std::optional<double> start_time;   // seconds since 1970
+  std::vector<std::string> adapters;  // those in use, by name; their number of places is a gauge
 };
 
 // Reads the text of /metrics. Linear in its length; lines that are not needed are skipped, lines that are not understood are
@@ -31,7 +34,8 @@ EngineMetrics parse_metrics(std::string_view text);
 
 struct Reading {
   core::Gauges gauges;
-  bool restarted = false;  // since the last reading: its cache is empty
+  std::vector<std::string> adapters;  // in use; the gauges have no names
+  bool restarted = false;             // since the last reading: its cache is empty
 };
 
 // One endpoint's scrapes in order. Notices restarts: a counter went back, or the start time changed.

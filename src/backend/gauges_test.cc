@@ -57,6 +57,27 @@ TEST(Gauges, ReadsVllm) {
   EXPECT_EQ(m.start_time, 1.79524e9);
 }
 
+TEST(Gauges, ReadsTheAdaptersOfTheNewestRow) {
+  const EngineMetrics metrics = parse_metrics(
+      R"(vllm:lora_requests_info{max_lora="4",running_lora_adapters="sql",waiting_lora_adapters=""} 1.7e9
+vllm:lora_requests_info{max_lora="4",running_lora_adapters="sql, chat",waiting_lora_adapters="x"} 1.8e9
+vllm:lora_requests_info{max_lora="4",running_lora_adapters="",waiting_lora_adapters=""} 1.6e9
+)");
+  EXPECT_EQ(metrics.adapters, (std::vector<std::string>{"sql", "chat"}));
+  EXPECT_EQ(metrics.gauges.adapter_places, 4);
+  EXPECT_EQ(parse_metrics(R"(vllm:lora_requests_info{max_lora="-1",running_lora_adapters=","} 1)")
+                .gauges.adapter_places,
+            0);
+  EXPECT_EQ(parse_metrics(kVllm).gauges.adapter_places, 0);
+  EXPECT_EQ(parse_metrics(kVllm).gauges.cached_tokens, 1792.0);
+  const std::string many = "vllm:lora_requests_info{running_lora_adapters=\"" + [] {
+    std::string names;
+    for (int i = 0; i < 300; ++i) names += "a" + std::to_string(i) + ",";
+    return names;
+  }() + "\"} 1";
+  EXPECT_EQ(parse_metrics(many).adapters.size(), 256U);
+}
+
 TEST(Gauges, ReadsLlamaServer) {
   const EngineMetrics m = parse_metrics(kLlama);
   EXPECT_EQ(m.dialect, Dialect::llama_cpp);

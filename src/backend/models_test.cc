@@ -15,7 +15,7 @@ using testing::SizeIs;
 std::vector<std::string> names(std::string_view json) {
   const auto parsed = parse_models(json);
   EXPECT_TRUE(parsed) << json;
-  return parsed.value_or(std::vector<std::string>{});
+  return parsed.value_or(ServedModels{}).names;
 }
 
 TEST(Models, ReadsWhatVllmSays) {
@@ -25,6 +25,17 @@ TEST(Models, ReadsWhatVllmSays) {
     "root":"/models/tiny-4m","parent":null,"max_model_len":16384,"permission":[{"id":"modelperm-814a4b224ccacc63",
     "object":"model_permission","allow_sampling":true,"organization":"*","group":null}]},{"id":"tiny-lora"}]})"),
       ElementsAre("tiny", "tiny-lora"));
+}
+
+TEST(Models, WhatNamesAParentIsAnAdapter) {
+  const auto adapters = [](std::string_view json) {
+    return parse_models(json).value_or(ServedModels{}).adapters;
+  };
+  EXPECT_THAT(adapters(R"({"data":[{"id":"base","root":"/m","parent":null},
+    {"id":"sql","root":"/a","parent":"base"},{"parent":"base","id":"chat"},{"id":"x","parent":""},
+    {"id":"y","more":{"parent":"base"}},{"parent":"base"}]})"),
+              ElementsAre("sql", "chat"));
+  EXPECT_THAT(names(R"({"data":[{"id":"a","parent":"b"},{"id":"b"}]})"), ElementsAre("a", "b"));
 }
 
 TEST(Models, ReadsWhatLlamaServerSays) {

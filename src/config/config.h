@@ -28,9 +28,9 @@ struct BackendTls {
   friend bool operator==(const BackendTls&, const BackendTls&) = default;
 };
 
-// One model server.
 inline constexpr std::size_t kMaxLabels = 4;  // of a backend
 
+// One model server.
 struct Backend {
   std::string url;
   std::string name;                 // empty: made from the URL

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 
 #include "base/ids.h"
 #include "gateway/board.h"
@@ -33,9 +34,12 @@ struct Directory {
   std::vector<std::shared_ptr<const EndpointEntry>> endpoints;  // by EndpointId; null: gone
   // Every name a client may use, to its id. Ids are never reused.
   absl::flat_hash_map<std::string, ModelId> models;
-  std::vector<std::string> model_names;  // by ModelId
-  std::vector<std::string> served;       // names that some healthy endpoint serves now, sorted
-  bool models_known = false;             // some endpoint has said what it serves
+  // Those together with labels that a request can ask for; see gateway/labels.h.
+  absl::flat_hash_map<std::string, ModelId> labelled;
+  absl::flat_hash_set<ModelId> adapters;  // those that an endpoint loads beside others
+  std::vector<std::string> model_names;   // by ModelId, without labels
+  std::vector<std::string> served;        // names that some healthy endpoint serves now, sorted
+  bool models_known = false;              // some endpoint has said what it serves
 
   [[nodiscard]] std::shared_ptr<const EndpointEntry> endpoint(EndpointId id) const {
     return id.value() < endpoints.size() ? endpoints[id.value()] : nullptr;

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "backend/models.h"
+#include "gateway/labels.h"
 
 namespace turnpike::gateway {
 
@@ -38,7 +39,8 @@ struct Fleet::Endpoint {
         find_pause(reactor),
         health_pause(reactor),
         models_pause(reactor),
-        gauges_pause(reactor) {
+        gauges_pause(reactor),
+        labels(split_labels(fmt::format("{}", fmt::join(b.labels, ",")))) {
     for (net::HttpClient* client : {&health, &models_client, &gauges_client})
       client->use_tls(entry->tls, entry->server_name);
   }
@@ -54,6 +56,7 @@ struct Fleet::Endpoint {
   net::Signal gauges_pause;
   backend::GaugeReader gauges;
   std::vector<std::string> models;
+  std::vector<std::string> labels;  // sorted
   std::string trouble;
   std::string models_trouble;
   std::uint64_t scrapes = 0;
@@ -320,10 +323,10 @@ net::Task<void> Fleet::watch_models(Endpoint& endpoint) {
       auto models = backend::parse_models(answer->body);
       if (!models) {
         trouble = models.error().message;
-      } else if (models->empty()) {
+      } else if (models->names.empty()) {
         trouble = "/v1/models names no model; name them in the configuration (backends[].models)";
       } else {
-        serves(endpoint, std::move(*models));
+        serves(endpoint, std::move(models->names), models->adapters);
       }
     }
     if (!trouble.empty() && trouble != endpoint.models_trouble) {
@@ -349,7 +352,11 @@ net::Task<void> Fleet::watch_gauges(Endpoint& endpoint) {
       if (over(endpoint)) break;
       ++endpoint.scrapes;
       if (answer && answer->status == 200) {
-        const backend::Reading reading = endpoint.gauges.read(answer->body);
+        backend::Reading reading = endpoint.gauges.read(answer->body);
+        for (const std::string& name : reading.adapters) {
+          const auto known = model_ids_.find(name);
+          if (known != model_ids_.end()) reading.gauges.adapters.push_back(known->second);
+        }
         if (reading.restarted) ++endpoint.restarts;
         owner_.run([id = endpoint.entry->id, reading, asked](Pools& pools, TimePoint now) {
           core::Pool* const pool = pools.of_endpoint(id);
@@ -365,14 +372,16 @@ net::Task<void> Fleet::watch_gauges(Endpoint& endpoint) {
   }
 }
 
-ModelId Fleet::intern(const std::string& model) {
-  const auto [entry, added] =
-      model_ids_.try_emplace(model, static_cast<std::uint32_t>(model_names_.size()));
+ModelId Fleet::intern(const std::string& model, std::span<const std::string> labels) {
+  auto& ids = labels.empty() ? model_ids_ : labelled_ids_;
+  const auto [entry, added] = ids.try_emplace(labelled_name(model, labels),
+                                              static_cast<std::uint32_t>(model_names_.size()));
   if (added) model_names_.push_back(model);
   return entry->second;
 }
 
-void Fleet::serves(Endpoint& endpoint, std::vector<std::string> models) {
+void Fleet::serves(Endpoint& endpoint, std::vector<std::string> models,
+                   std::span<const std::string> adapters) {
   std::ranges::sort(models);
   const auto repeated = std::ranges::unique(models);
   models.erase(repeated.begin(), repeated.end());
@@ -387,7 +396,12 @@ void Fleet::serves(Endpoint& endpoint, std::vector<std::string> models) {
   spec.name = endpoint.entry->name;
   spec.slots = endpoint.backend.slots;
   spec.capacity = endpoint.backend.capacity;
-  for (const std::string& model : endpoint.models) spec.models.push_back(intern(model));
+  const auto labels = combinations(endpoint.labels);
+  for (const std::string& model : endpoint.models) {
+    spec.models.push_back(intern(model));
+    for (const auto& some : labels) spec.models.push_back(intern(model, some));
+  }
+  for (const std::string& adapter : adapters) adapters_.insert(intern(adapter));
   std::ranges::sort(spec.models);
   // The owner first: a name that clients can use has a pool.
   const bool healthy = endpoint.healthy;
@@ -417,6 +431,8 @@ void Fleet::set_healthy(Endpoint& endpoint, bool healthy) {
 void Fleet::publish() {
   auto directory = std::make_shared<Directory>();
   directory->models = model_ids_;
+  directory->labelled = labelled_ids_;
+  directory->adapters = adapters_;
   directory->model_names = model_names_;
   directory->models_known = models_known_;
   for (const auto& endpoint : endpoints_) {

@@ -3,11 +3,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 
 #include "backend/gauges.h"
 #include "base/clock.h"
@@ -80,10 +82,12 @@ class Fleet {
   net::Task<void> watch_models(Endpoint& endpoint);
   net::Task<void> watch_gauges(Endpoint& endpoint);
   net::Task<void> pause(const Endpoint& endpoint, Duration interval, net::Signal& signal);
-  void serves(Endpoint& endpoint, std::vector<std::string> models);
+  void serves(Endpoint& endpoint, std::vector<std::string> models,
+              std::span<const std::string> adapters = {});
   void set_healthy(Endpoint& endpoint, bool healthy);
   void publish();
-  ModelId intern(const std::string& model);
+  // The id of a model, or of a model with labels.
+  ModelId intern(const std::string& model, std::span<const std::string> labels = {});
 
   net::Reactor& reactor_;
   const Settings& settings_;
@@ -97,6 +101,8 @@ class Fleet {
   bool stopping_ = false;
   std::vector<std::unique_ptr<Endpoint>> endpoints_;  // by EndpointId, never used again; null: gone
   absl::flat_hash_map<std::string, ModelId> model_ids_;
+  absl::flat_hash_map<std::string, ModelId> labelled_ids_;
+  absl::flat_hash_set<ModelId> adapters_;
   std::vector<std::string> model_names_;
   bool models_known_ = false;
 };

@@ -7,6 +7,7 @@
 
 #include "base/hash_chain.h"
 #include "gateway/answer_relay.h"
+#include "gateway/labels.h"
 #include "gateway/worker.h"
 #include "gateway/worker_metrics.h"
 #include "http/chunk.h"
@@ -152,6 +153,20 @@ RequestLife::Step RequestLife::understand() {
     return refuse(openai::Trouble::unknown_model, unknown_model(facts_.model), "model");
   }
   model_ = model->second;
+  is_adapter_ = directory.adapters.contains(model_);
+  if (const http::Field* const wanted = head_.find(kLabelsHeader)) {
+    const auto labels = split_labels(wanted->value);
+    const auto labelled = directory.labelled.find(labelled_name(target_, labels));
+    if (!labels.empty() && labelled == directory.labelled.end()) {
+      return refuse(openai::Trouble::unknown_model,
+                    fmt::format("No endpoint that serves '{}' has the labels '{}'.", target_,
+                                fmt::join(labels, ",")));
+    }
+    if (!labels.empty()) {
+      model_ = labelled->second;
+      is_adapter_ = false;  // the pool knows adapters by the names that gauges use
+    }
+  }
 
   find_tenant();
   if (const Step step = find_holder(); step != Step::next) return step;
@@ -236,6 +251,7 @@ void RequestLife::submit() {
   submission.body_bytes = ByteCount(static_cast<std::int64_t>(body_.size()));
   submission.prompt_hash = facts_.prompt_hash;
   submission.streaming = facts_.stream;
+  submission.adapter = is_adapter_;
   submission.blocks = std::move(facts_.blocks);
   ticket_ = Ticket(worker_.shared().owner, std::move(submission));
 }

@@ -124,6 +124,7 @@ class RequestLife {
   std::string target_;  // the model as the endpoints call it; facts_.model is what the client does
   bool hide_usage_ = false;
   ModelId model_;
+  bool is_adapter_ = false;
   SessionKey session_;
   SessionKey parent_;
   std::string session_from_;  // the source of its id

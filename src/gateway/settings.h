@@ -23,6 +23,7 @@ struct BackendSettings {
   std::string url;
   std::string name;
   std::vector<std::string> models;  // empty: as its /v1/models says
+  std::vector<std::string> labels;  // "key=value", at most kMaxLabels
   int slots = 0;                    // 0: learned
   TokenCount capacity{0};           // 0: as it reports
   std::string api_key;
