@@ -152,12 +152,13 @@ Opening Fleet::opening(ModelId model) const {
   if (route == routes_.end()) return {};
   Opening best;
   for (const ServingGroup* group : route->second.groups) {
+    best.shares_slot = best.shares_slot || !group->held.empty();
     if (!group->open.empty()) {
       const bool counted = group->by_room.size() == group->open.size();
       const TokenCount most = counted ? group->by_room.rbegin()->first : kAnySize;
       if (most == kAnySize) return {.access = Access::all};
-      best = {.access = Access::all,
-              .most = best.access == Access::all ? std::max(best.most, most) : most};
+      best.most = best.access == Access::all ? std::max(best.most, most) : most;
+      best.access = Access::all;
     } else if (!group->held.empty() && best.access == Access::none) {
       best.access = Access::boosted;
     }

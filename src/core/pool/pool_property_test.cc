@@ -185,6 +185,24 @@ TEST(PoolProperties, InvariantsHoldThroughALongHistory) {
   }
 }
 
+// A decode endpoint without room for prefill takes short prompts only, while a boosted turn of any size may go to another's held slot:
+// it waited. Seeds at which that came up.
+TEST(PoolProperties, ABoostedTurnTakesAHeldSlotWhereOthersMustBeShort) {
+  int played = 0;
+  for (const PoolParams& params : policies()) {
+    if (params.policy != "shared grace, in pairs") continue;
+    for (const std::uint64_t seed : {3U, 7U, 201U}) {
+      History history(params);
+      Random random(seed);
+      for (int i = 0; i < 20'000 && history.fault().empty(); ++i) history.play(random_step(random));
+      history.finish();
+      EXPECT_EQ(history.fault(), "") << seed;
+      ++played;
+    }
+  }
+  EXPECT_EQ(played, 3);
+}
+
 TEST(PoolProperties, TheSameEventsGiveTheSameDecisions) {
   for (const PoolParams& params : policies()) {
     std::uint64_t digests[2];

@@ -16,9 +16,8 @@ Request* Lane::Group::earliest() const {
   return ranked.empty() ? nullptr : ranked.begin()->second;
 }
 
-Request* Lane::Group::first(const Opening& opening) const {
-  if (opening.most != kAnySize && !by_size.empty())
-    return by_size.first_fitting(opening.most.value());
+Request* Lane::Group::first(TokenCount most) const {
+  if (most != kAnySize && !by_size.empty()) return by_size.first_fitting(most.value());
   return ranked.empty() ? nullptr : ranked.begin()->second;
 }
 
@@ -62,8 +61,8 @@ Lane::First Lane::first(const Opening& opening, TimePoint now) const {
   if (late != nullptr) {
     return {.request = late, .rank = {.tier = kOverdue, .arrival = late->arrival}, .overdue = true};
   }
-  Request* request = boosted_.first(opening);
-  if (request == nullptr && all) request = others_.first(opening);
+  Request* request = boosted_.first(opening.most_of(true));
+  if (request == nullptr && all) request = others_.first(opening.most_of(false));
   if (request == nullptr) return {};
   return {.request = request, .rank = request->rank()};
 }

@@ -23,8 +23,15 @@ enum class Access : std::uint8_t { none, boosted, all };
 struct Opening {
   Access access = Access::none;
   TokenCount most = kAnySize;  // of a request; see Request::size
+  // Where that is a bound for all: boosted requests may be of any size, since another endpoint has a held slot for them.
+  bool shares_slot = false;
 
-  [[nodiscard]] bool takes(const Request& request) const { return request.size <= most; }
+  [[nodiscard]] TokenCount most_of(bool boosted) const {
+    return boosted && shares_slot ? kAnySize : most;
+  }
+  [[nodiscard]] bool takes(const Request& request) const {
+    return request.size <= most_of(request.boosted);
+  }
 };
 
 // The requests of one tenant that wait for the same endpoints, in the order of their sessions. Where admission counts tokens, one
@@ -71,7 +78,7 @@ class Lane {
     FitTree<Request> by_size;  // empty where requests are counted, not tokens
 
     [[nodiscard]] Request* earliest() const;
-    [[nodiscard]] Request* first(const Opening& opening) const;
+    [[nodiscard]] Request* first(TokenCount most) const;
   };
 
   [[nodiscard]] bool ranked_by_arrival(const Request& request) const;
