@@ -289,6 +289,9 @@ def references(workload):
     return []
 
 
+REAL_ENGINES = "## On real engines\n"
+
+
 def page(file, options):
     groups = grouped(file)
     table, means, losses, ratios = summary(groups)
@@ -296,7 +299,7 @@ def page(file, options):
     command = "bench/policies.sh " + " ".join(options.arguments)
     lines = [
         "# Benchmarks: every workload, every preset", "",
-        "Generated; do not edit. The gateway's own policy core in front of the engine model, in simulated time "
+        "Generated, but for the last section. The gateway's own policy core in front of the engine model, in simulated time "
         "([what that is worth](guide/simulate.md#how-far-to-trust-it)).", "",
         f"`{command.strip()}` with turnpike {file['version']}, {file['started'][:10]}, {options.took}, {os.cpu_count()} cores of {cpu()}. "
         f"{seeds} seed{'s' if seeds > 1 else ''} from {file['seed']} on"
@@ -357,7 +360,10 @@ def main():
         file |= {"took": options.took, "arguments": options.arguments}
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps(file))
-    pathlib.Path(options.markdown).write_text(page(file, options))
+    target = pathlib.Path(options.markdown)
+    # What others measured stands at the end, behind its heading, and stays.
+    _, heading, rest = (target.read_text() if target.exists() else "").partition(REAL_ENGINES)
+    target.write_text(page(file, options) + "\n" + heading + rest if heading else page(file, options))
     print(options.markdown)
 
 
