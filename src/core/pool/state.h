@@ -172,7 +172,8 @@ struct Pool::State {
   std::optional<TimePoint> queue_deadline() const;
 
   // view.cc
-  [[nodiscard]] std::vector<const Request*> waiting_in_order(std::size_t limit, TimePoint now) const;
+  [[nodiscard]] std::vector<const Request*> waiting_in_order(std::size_t limit,
+                                                             TimePoint now) const;
 
   // estimates.cc
   TokenCount uncached(const Request& request, const Endpoint& endpoint) const;

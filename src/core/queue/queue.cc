@@ -87,8 +87,8 @@ Request* Queue::longest_waiting() const {
   Request* longest = nullptr;
   for (const auto& [model, waiting] : models_) {
     Request* first = waiting->by_wait.first();
-    if (longest == nullptr || std::pair(first->enqueued, first->arrival) <
-                                  std::pair(longest->enqueued, longest->arrival))
+    if (longest == nullptr ||
+        std::pair(first->enqueued, first->arrival) < std::pair(longest->enqueued, longest->arrival))
       longest = first;
   }
   return longest;

@@ -79,9 +79,7 @@ class Queue {
   [[nodiscard]] std::vector<const Request*> list(std::size_t limit, TimePoint now) const;
 
  private:
-  [[nodiscard]] bool has_lines() const {
-    return params_.sessions != SessionOrder::resident_set;
-  }
+  [[nodiscard]] bool has_lines() const { return params_.sessions != SessionOrder::resident_set; }
   ModelQueue& enter(Request& request);
   void waits_for_one(EndpointId endpoint, int change);
   void leave(Request& request, WaitLine::End end);
