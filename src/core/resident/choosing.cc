@@ -4,6 +4,7 @@
 #include <ranges>
 #include <utility>
 
+#include "base/random.h"
 #include "core/placement/scorers.h"
 #include "core/pool/fleet.h"
 #include "core/resident/account.h"
@@ -226,10 +227,18 @@ ResidentSet::Choice ResidentSet::best_place(Request& request, TimePoint now) {
     if (weighed_.size() >= kMostWeighed) break;
   }
   const std::size_t holders = weighed_.size();
+  // Of those with the very same room, which in a calm fleet are all, each session begins at another: else a few would get everything.
+  const double top = by_room_.rbegin()->room;
+  const EndpointId begin(static_cast<std::uint32_t>(mix64(subject) % fleet_->all().size()));
+  for (auto listed = by_room_.lower_bound({.room = top, .id = begin}); listed != by_room_.end();
+       ++listed) {
+    weigh(*listed->endpoint);
+    if (weighed_.size() >= holders + kMostWeighed) break;
+  }
   for (const Listed& listed : std::views::reverse(by_room_)) {
+    if (weighed_.size() >= holders + kMostWeighed) break;
     if (listed.room < static_cast<double>(request.resident.need)) break;
     weigh(*listed.endpoint);
-    if (weighed_.size() >= holders + kMostWeighed) break;
   }
   // Whether one admits it is worth knowing only of the best.
   const auto worse = [](const Weighed& a, const Weighed& b) {

@@ -1,3 +1,5 @@
+#include <set>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -51,6 +53,20 @@ TEST(ResidentSet, RunningRequestsLeaveAShareToContextsThatNobodyHoldsAPlaceFor) 
   EXPECT_THAT(pool.went(), ElementsAre(2)) << "4512 + 2512 are more than 6500, not than 10 000";
   pool.submit(4, {.session = 4, .prompt = 1400});
   EXPECT_THAT(pool.went(), ElementsAre(4)) << "4512 + 1912 are not";
+}
+
+// A placement that looked at the 64 endpoints with most room looked at the same 64 for ever, where nothing ran for long.
+TEST(ResidentSet, ACalmFleetIsUsedAsAWhole) {
+  constexpr unsigned kEndpoints = 300;
+  PoolUnderTest pool(residents());
+  for (unsigned e = 1; e <= kEndpoints; ++e) pool.endpoint(e);
+  std::set<unsigned> used_endpoints;
+  for (unsigned i = 1; i <= 4 * kEndpoints; ++i) {
+    pool.submit(i, {.session = i, .prompt = 100});
+    used_endpoints.insert(pool.place(i));
+    pool.settle(i, Ending::cancelled);
+  }
+  EXPECT_GT(used_endpoints.size(), kEndpoints * 9 / 10);
 }
 
 TEST(ResidentSet, AResidentsTurnWaitsForNobody) {
