@@ -21,12 +21,8 @@ struct Options {
 int check(const Options& options) {
   const config::Loaded loaded = load_configuration(options.file, {});
   if (!loaded.ok()) return 2;
-  if (const auto rules = tenant_rules(loaded.config.tenants); !rules) {
+  if (const auto rules = rules_of(loaded.config); !rules) {
     fmt::print(stderr, "{}\n", rules.error().message);
-    return 2;
-  }
-  if (const auto routes = model_routes(loaded.config.routes); !routes) {
-    fmt::print(stderr, "{}\n", routes.error().message);
     return 2;
   }
   fmt::print("{}: good\n", options.file);

@@ -40,11 +40,7 @@ void compare(config::Config before, config::Config after, admin::ReloadReport& r
   const std::vector<config::Key> new_keys = config::describe(after);
   for (std::size_t i = 0; i < old_keys.size(); ++i) {
     const config::Key& key = new_keys[i];
-    const bool same = key.path == "backends"       ? before.backends == after.backends
-                      : key.path == "routes"       ? before.routes == after.routes
-                      : key.path == "tenants.list" ? before.tenants.list == after.tenants.list
-                                                   : value_text(old_keys[i]) == value_text(key);
-    if (same) continue;
+    if (same_value(old_keys[i], key)) continue;
     const bool live = is_live(key) || is_live_tls(key, before, after);
     (live ? report.changed : report.needs_restart).push_back(key.path);
   }
@@ -57,10 +53,8 @@ admin::ReloadReport Reloader::reload(std::string_view why) {
   note_files();
   config::Loaded fresh = read_configuration(file_, flags_);
   if (fresh.ok() && fresh.config.backends.empty()) fresh.errors.emplace_back("no backends");
-  auto rules = tenant_rules(fresh.config.tenants);
+  const auto rules = rules_of(fresh.config);
   if (fresh.ok() && !rules) fresh.errors.push_back(rules.error().message);
-  auto routes = model_routes(fresh.config.routes);
-  if (fresh.ok() && !routes) fresh.errors.push_back(routes.error().message);
   if (!fresh.ok()) {
     report.errors = fresh.errors;
     log_(Severity::error,
@@ -77,8 +71,8 @@ admin::ReloadReport Reloader::reload(std::string_view why) {
          fmt::format("configuration not changed ({}): {}", why, changed.error().message));
     return report;
   }
-  gateway_.set_routes(std::make_shared<openai::ModelRoutes>(*std::move(routes)));
-  gateway_.set_tenants(std::make_shared<tenant::Tenants>(*std::move(rules)));
+  gateway_.set_routes(rules->routes);
+  gateway_.set_tenants(rules->tenants);
   if (!(fresh.config.pool == loaded_.config.pool)) gateway_.set_policy(settings.pool);
   report.taken = true;
   log_(Severity::info,

@@ -21,8 +21,6 @@ tenant::Terms terms_of(const config::TermsConfig& terms) {
                      .output_tokens = terms.output_tokens_per_minute}};
 }
 
-}  // namespace
-
 Expected<tenant::TenantRules> tenant_rules(const config::TenantsConfig& config) {
   tenant::TenantRules rules;
   rules.required = config.required;
@@ -96,6 +94,17 @@ Expected<openai::ModelRoutes> model_routes(const std::vector<config::RouteConfig
     rules.push_back(std::move(rule));
   }
   return openai::ModelRoutes(std::move(rules));
+}
+
+}  // namespace
+
+Expected<Rules> rules_of(const config::Config& config) {
+  auto tenants = tenant_rules(config.tenants);
+  if (!tenants) return std::unexpected(tenants.error());
+  auto routes = model_routes(config.routes);
+  if (!routes) return std::unexpected(routes.error());
+  return Rules{.tenants = std::make_shared<tenant::Tenants>(*std::move(tenants)),
+               .routes = std::make_shared<openai::ModelRoutes>(*std::move(routes))};
 }
 
 }  // namespace turnpike::app

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <memory>
+
 #include "base/error.h"
 #include "config/config.h"
 #include "openai/model_routes.h"
@@ -7,10 +9,13 @@
 
 namespace turnpike::app {
 
-// Reads the files that the configuration names. The error names the key, the file and what is wrong in it.
-Expected<tenant::TenantRules> tenant_rules(const config::TenantsConfig& config);
+// Who may do what, and under which names, ready for a gateway.
+struct Rules {
+  std::shared_ptr<const tenant::Tenants> tenants;
+  std::shared_ptr<const openai::ModelRoutes> routes;
+};
 
-// The error names the route and what is wrong with it.
-Expected<openai::ModelRoutes> model_routes(const std::vector<config::RouteConfig>& routes);
+// Reads the files that the configuration names. The error names the key, the file and what is wrong in it.
+Expected<Rules> rules_of(const config::Config& config);
 
 }  // namespace turnpike::app

@@ -138,10 +138,8 @@ int run(const Options& options) {
     fmt::print(stderr, "{}\n", error.message);
     return status;
   };
-  auto rules = tenant_rules(config.tenants);
+  const auto rules = rules_of(config);
   if (!rules) return fail_with(2, rules.error());
-  auto routes = model_routes(config.routes);
-  if (!routes) return fail_with(2, routes.error());
   keep_freed_memory();
   const ScaledClock clock(config.speed);
   net::Reactor control;
@@ -156,8 +154,8 @@ int run(const Options& options) {
   auto recorder = open_recorder(config.journal, clock.now(), log);
   if (!recorder) return fail_with(1, recorder.error());
   gateway::Settings settings = gateway_settings(config);
-  settings.routes = std::make_shared<openai::ModelRoutes>(*std::move(routes));
-  settings.tenants = std::make_shared<tenant::Tenants>(*std::move(rules));
+  settings.routes = rules->routes;
+  settings.tenants = rules->tenants;
   gateway::Gateway gateway(control, clock, std::move(settings), access_log->get(), recorder->get(),
                            log);
   Reloader reloader(gateway, options.file, flag_values(options), loaded, log);

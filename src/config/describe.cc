@@ -584,4 +584,15 @@ std::string value_text(const Key& key) {
   return std::visit(Text{}, key.target);
 }
 
+bool same_value(const Key& a, const Key& b) {
+  const auto* const list = std::get_if<MappingList>(&a.target);
+  if (list == nullptr) return value_text(a) == value_text(b);
+  const auto& other = std::get<MappingList>(b.target);
+  if (list->size() != other.size()) return false;
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    if (!std::ranges::equal(list->keys_of(i), other.keys_of(i), same_value)) return false;
+  }
+  return true;
+}
+
 }  // namespace turnpike::config

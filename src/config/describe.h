@@ -74,5 +74,7 @@ std::string assign(const Key& key, std::string_view text);
 std::string assign_list(const Key& key, const std::vector<std::string>& items);
 // The value as text that assign() takes; a list as in YAML's flow style.
 std::string value_text(const Key& key);
+// Whether two configurations say the same for a key, mappings and all.
+bool same_value(const Key& a, const Key& b);
 
 }  // namespace turnpike::config

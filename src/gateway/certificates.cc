@@ -14,7 +14,8 @@ Expected<Certificates> Certificates::load(const net::TlsServerSettings& settings
   certificates.seen_ = stamps_of(settings);
   auto context = net::TlsContext::for_server(settings);
   if (!context) return fail("tls: " + context.error().message);
-  certificates.board_ = std::make_unique<net::TlsBoard>(std::move(*context));
+  certificates.board_ =
+      std::make_unique<net::TlsBoard>(std::make_shared<const net::TlsContext>(*std::move(context)));
   return certificates;
 }
 
@@ -54,7 +55,7 @@ Expected<void> Certificates::change(const net::TlsServerSettings& settings) {
   }
   settings_ = settings;
   seen_ = found;
-  board_->publish(std::move(*context));
+  board_->publish(std::make_shared<const net::TlsContext>(*std::move(context)));
   ++reloads_;
   return {};
 }

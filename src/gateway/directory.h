@@ -9,8 +9,8 @@
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 
+#include "base/board.h"
 #include "base/ids.h"
-#include "gateway/board.h"
 #include "net/address.h"
 #include "net/tls_context.h"
 #include "openai/model_routes.h"

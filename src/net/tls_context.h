@@ -3,10 +3,10 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 
+#include "base/board.h"
 #include "base/error.h"
 #include "net/ssl.h"
 
@@ -59,24 +59,6 @@ class TlsContext {
 };
 
 // The context that new connections get. Any thread publishes, any reads; running connections keep what they began with.
-class TlsBoard {
- public:
-  explicit TlsBoard(TlsContext context)
-      : current_(std::make_shared<const TlsContext>(std::move(context))) {}
-
-  void publish(TlsContext context) {
-    auto next = std::make_shared<const TlsContext>(std::move(context));
-    const std::scoped_lock lock(mutex_);
-    current_.swap(next);
-  }
-  [[nodiscard]] std::shared_ptr<const TlsContext> current() const {
-    const std::scoped_lock lock(mutex_);
-    return current_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::shared_ptr<const TlsContext> current_;
-};
+using TlsBoard = Board<TlsContext>;
 
 }  // namespace turnpike::net

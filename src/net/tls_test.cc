@@ -45,7 +45,7 @@ class Tls : public ::testing::Test {
   }
 
   void start(const HttpServerLimits& limits = {}) {
-    board_ = std::make_unique<TlsBoard>(context());
+    board_ = std::make_unique<TlsBoard>(std::make_shared<const TlsContext>(context()));
     server_ = std::make_unique<HttpServer>(reactor_, echo, limits);
     server_->use_tls(*board_);
     address_ = *server_->listen(*Address::parse("127.0.0.1:0"));
@@ -187,7 +187,7 @@ TEST_F(Tls, ANewCertificateIsForNewConnections) {
   const auto body = [](TlsBoard& board, TlsContext renewed, HttpClient& running,
                        HttpClient& fresh) -> Task<void> {
     co_await expect_answer(running, "x");
-    board.publish(std::move(renewed));
+    board.publish(std::make_shared<const TlsContext>(std::move(renewed)));
     co_await expect_answer(running, "y");
     co_await expect_answer(fresh, "z");
   };
@@ -234,7 +234,7 @@ TEST_F(Tls, AnAnswerThatIsCutOffIsNotAWholeOne) {
   for (const bool says_end : {true, false}) {
     Reactor reactor;
     Gate gate(reactor);
-    TlsBoard board(context());
+    TlsBoard board(std::make_shared<const TlsContext>(context()));
     Fd fd = *listen_on(*Address::parse("127.0.0.1:0"), false);
     const Address address = local_address(fd.get());
     Listener listener(reactor, std::move(fd));

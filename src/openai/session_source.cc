@@ -7,6 +7,7 @@
 #include <simdjson.h>
 
 #include "base/ascii.h"
+#include "base/base64url.h"
 
 namespace turnpike::openai {
 
@@ -44,35 +45,6 @@ std::string unescape_query(std::string_view text) {
       i += 2;
     } else {
       plain.push_back(text[i] == '+' ? ' ' : text[i]);
-    }
-  }
-  return plain;
-}
-
-// Of base64url without padding; nothing if it is none.
-std::optional<std::string> decode_base64url(std::string_view text) {
-  std::string plain;
-  plain.reserve(text.size() + simdjson::SIMDJSON_PADDING);
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    std::uint32_t value = 0;
-    if (c >= 'A' && c <= 'Z') {
-      value = static_cast<std::uint32_t>(c - 'A');
-    } else if (c >= 'a' && c <= 'z') {
-      value = static_cast<std::uint32_t>(c - 'a') + 26;
-    } else if (is_digit(c)) {
-      value = static_cast<std::uint32_t>(c - '0') + 52;
-    } else if (c == '-' || c == '_') {
-      value = c == '-' ? 62 : 63;
-    } else {
-      return std::nullopt;
-    }
-    bits = (bits << 6U | value) & 0xffffffU;
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      plain.push_back(static_cast<char>(bits >> static_cast<unsigned>(count) & 0xffU));
     }
   }
   return plain;

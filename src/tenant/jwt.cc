@@ -13,6 +13,8 @@
 #include <openssl/param_build.h>
 #include <nlohmann/json.hpp>
 
+#include "base/base64url.h"
+
 namespace turnpike::tenant {
 
 namespace {
@@ -36,37 +38,6 @@ using Signature = std::unique_ptr<ECDSA_SIG, Deleter<ECDSA_SIG_free>>;
 
 const unsigned char* bytes_of(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
-}
-
-// RFC 4648, 5, without padding.
-std::optional<std::string> from_base64url(std::string_view text) {
-  std::string out;
-  out.reserve(text.size() * 3 / 4);
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    std::uint32_t value = 0;
-    if (c >= 'A' && c <= 'Z') {
-      value = static_cast<std::uint32_t>(c - 'A');
-    } else if (c >= 'a' && c <= 'z') {
-      value = static_cast<std::uint32_t>(c - 'a') + 26;
-    } else if (c >= '0' && c <= '9') {
-      value = static_cast<std::uint32_t>(c - '0') + 52;
-    } else if (c == '-' || c == '_') {
-      value = c == '-' ? 62 : 63;
-    } else {
-      return std::nullopt;
-    }
-    bits = bits << 6U | value;
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      out.push_back(static_cast<char>(bits >> static_cast<unsigned>(count) & 0xffU));
-    }
-  }
-  // Four characters are three bytes: one left over is none.
-  if (text.size() % 4 == 1) return std::nullopt;
-  return out;
 }
 
 Json parse_object(std::string_view text) {
@@ -106,8 +77,8 @@ Number number_of(const std::optional<std::string>& bytes) {
 }
 
 Pkey rsa_key(const Json& jwk) {
-  const Number n = number_of(from_base64url(text_of(jwk, "n")));
-  const Number e = number_of(from_base64url(text_of(jwk, "e")));
+  const Number n = number_of(decode_base64url(text_of(jwk, "n")));
+  const Number e = number_of(decode_base64url(text_of(jwk, "e")));
   constexpr int kLeastBits = 2048;  // RFC 7518, 3.3
   if (!n || !e || BN_num_bits(n.get()) < kLeastBits) return nullptr;
   ParamBuild build(OSSL_PARAM_BLD_new());
@@ -120,8 +91,8 @@ Pkey rsa_key(const Json& jwk) {
 constexpr std::size_t kP256 = 32;  // bytes of a coordinate, and of each half of a signature
 
 Pkey ec_key(const Json& jwk) {
-  const auto x = from_base64url(text_of(jwk, "x"));
-  const auto y = from_base64url(text_of(jwk, "y"));
+  const auto x = decode_base64url(text_of(jwk, "x"));
+  const auto y = decode_base64url(text_of(jwk, "y"));
   if (text_of(jwk, "crv") != "P-256" || !x || !y || x->size() != kP256 || y->size() != kP256)
     return nullptr;
   const std::string point = "\x04" + *x + *y;
@@ -205,7 +176,7 @@ Expected<JwtKeys> JwtKeys::parse(std::string_view jwks) {
     Key key{.id = text_of(jwk, "kid")};
     if (type == "oct") {
       key.algorithm = Algorithm::hs256;
-      key.secret = from_base64url(text_of(jwk, "k")).value_or("");
+      key.secret = decode_base64url(text_of(jwk, "k")).value_or("");
     } else if (type == "RSA") {
       key.algorithm = Algorithm::rs256;
       key.pkey = rsa_key(jwk);
@@ -235,9 +206,9 @@ Expected<std::string> JwtKeys::subject(std::string_view token, const JwtRules& r
   const std::size_t second = first == std::string_view::npos ? first : token.find('.', first + 1);
   if (second == std::string_view::npos || token.find('.', second + 1) != std::string_view::npos)
     return fail("The token is not a JSON Web Token.");
-  const auto head_text = from_base64url(token.substr(0, first));
-  const auto claim_text = from_base64url(token.substr(first + 1, second - first - 1));
-  const auto signature = from_base64url(token.substr(second + 1));
+  const auto head_text = decode_base64url(token.substr(0, first));
+  const auto claim_text = decode_base64url(token.substr(first + 1, second - first - 1));
+  const auto signature = decode_base64url(token.substr(second + 1));
   const Json head = head_text ? parse_object(*head_text) : Json();
   const Json claims = claim_text ? parse_object(*claim_text) : Json();
   if (head.is_null() || claims.is_null() || !signature)

@@ -6,7 +6,7 @@
 #include <mutex>
 #include <utility>
 
-namespace turnpike::gateway {
+namespace turnpike {
 
 // The current version of something immutable. One thread publishes, any thread reads; a reader asks the version first, which costs
 // one load.
@@ -17,8 +17,9 @@ class Board {
   explicit Board(std::shared_ptr<const T> first) : current_(std::move(first)) {}
 
   void publish(std::shared_ptr<const T> next) {
+    // What was current may die with `next`, and that outside of the lock.
     const std::scoped_lock lock(mutex_);
-    current_ = std::move(next);
+    current_.swap(next);
     version_.fetch_add(1, std::memory_order_release);
   }
   [[nodiscard]] std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
@@ -55,4 +56,4 @@ class BoardReader {
   std::uint64_t version_ = 0;
 };
 
-}  // namespace turnpike::gateway
+}  // namespace turnpike
